@@ -1,0 +1,173 @@
+package password
+
+import (
+	"context"
+	"crypto/subtle"
+	"strings"
+)
+
+// Verify reports whether password is the one that encoded, a result of
+// [Hasher.Hash] of any Hasher, was made of. A password that could not have been
+// hashed (empty, invalid UTF-8, NUL, too long) is not the one. Neither is
+// anything over 72 bytes for a bcrypt string.
+//
+// The error is technical and tells nothing of the password: [ErrFormat] or
+// [ErrParameters] about encoded, found before any work, or that of ctx if it
+// ended before the work was done. No hash begins after ctx has ended.
+func (h *Hasher) Verify(ctx context.Context, encoded, password string) (bool, error) {
+	return h.verify(ctx, encoded, password, false)
+}
+
+// VerifyImported is [Hasher.Verify] for a string that other software made. It
+// takes the bytes of password as they are, without normalization, valid UTF-8
+// or not; for bcrypt it cuts them to 72 bytes, as Node's bcrypt and most others
+// did when they made the string. So a password that merely begins with the
+// right 72 bytes matches, as it did there: renew such a string at the first
+// login with Hash of the whole password, whatever NeedsRehash says. Where Hash
+// refuses the password, which is then not UTF-8, the string has to stay.
+//
+// A password that is empty, contains NUL or exceeds [MaxBytes] never matches.
+//
+// Two kinds of $2a$ string match nothing: those that crypt_blowfish and PHP made
+// of certain passwords with a byte 0xff (which UTF-8 never has), as a protection
+// against collisions with $2x$; and those that Node's bcrypt makes of 255 to 326
+// bytes, its length being counted in eight bits there.
+func (h *Hasher) VerifyImported(ctx context.Context, encoded, password string) (bool, error) {
+	return h.verify(ctx, encoded, password, true)
+}
+
+// VerifyAbsent spends on password what Verify would, for when there is no
+// string to verify it against: the user is unknown, or has no password. There
+// is no result, as nothing matches. The error is that of ctx if it ended before
+// the work was done.
+func (h *Hasher) VerifyAbsent(ctx context.Context, password string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	g, _ := newGuess(password)
+	defer g.wipe()
+	_, err := h.run(ctx, h.plan(record{}, g, false), g, false)
+	return err
+}
+
+func (h *Hasher) verify(ctx context.Context, encoded, password string, imported bool) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	r, err := parse(encoded)
+	if err != nil {
+		return false, err
+	}
+	g, reason := newGuess(password)
+	defer g.wipe()
+	ok, err := h.run(ctx, h.plan(r, g, imported), g, imported)
+	if imported {
+		return ok && g.raw != "" && strings.IndexByte(g.raw, 0) < 0, err
+	}
+	return ok && reason == nil, err
+}
+
+// A step is one hash operation of an attempt. The attempt succeeds if a real
+// step does.
+type step struct {
+	record record
+	real   bool
+}
+
+// plan returns the operations for a guess at the stored record, whose algorithm
+// is empty if there is none. The package documentation says what they amount to
+// and why; they depend on the record no more than is said there.
+func (h *Hasher) plan(r record, g guess, imported bool) []step {
+	if g.tooLong() {
+		return nil
+	}
+	// Whether the stored record could match the guess at all.
+	byBcrypt := r.algorithm == Bcrypt && (imported || !g.long())
+	byArgon2id := r.algorithm == Argon2id && (g.long() || !r.long || imported)
+
+	var steps []step
+	switch {
+	case byBcrypt:
+		steps = append(steps, step{record: r, real: true})
+		steps = append(steps, h.topUp(r.cost)...)
+	case h.algorithm == Bcrypt && (g.long() || !byArgon2id):
+		steps = append(steps, step{record: h.dummyBcrypt})
+	}
+	switch {
+	case byArgon2id:
+		steps = append(steps, step{record: r, real: true})
+	case g.long() && h.algorithm == Bcrypt, h.algorithm == Argon2id && !byBcrypt:
+		steps = append(steps, step{record: h.dummyArgon2id})
+	}
+	return steps
+}
+
+// topUp returns what is lacking from a bcrypt hash of the given cost to the
+// configured one, of which the rounds are doubled by each step:
+// 2^c + (2^c + 2^(c+1) + … + 2^(n-1)) = 2^n.
+func (h *Hasher) topUp(cost int) []step {
+	if h.algorithm != Bcrypt {
+		return nil
+	}
+	var steps []step
+	for ; cost < h.cost; cost++ {
+		r := h.dummyBcrypt
+		r.cost = cost
+		steps = append(steps, step{record: r})
+	}
+	return steps
+}
+
+// run computes the steps one after the other in one place among the hashes in
+// flight. It leaves out none when one has matched: a right password that is
+// refused for another reason should take as long as a wrong one.
+func (h *Hasher) run(ctx context.Context, steps []step, g guess, imported bool) (bool, error) {
+	if len(steps) == 0 {
+		return false, nil
+	}
+	if err := h.acquire(ctx); err != nil {
+		return false, err
+	}
+	defer h.release()
+	key := g.normal
+	if imported {
+		key = []byte(g.raw)
+		defer clear(key)
+	}
+	matched := 0
+	for i, s := range steps {
+		if i > 0 && ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		equal := subtle.ConstantTimeCompare(h.compute(&s.record, key, s.real), s.record.sum)
+		if s.real {
+			matched |= equal
+		}
+	}
+	return matched == 1, nil
+}
+
+// An operation is what [Hasher.observe] is told of a hash.
+type operation struct {
+	Algorithm Algorithm
+	Cost      int          // bcrypt
+	Argon2    Argon2Params // argon2id
+	Real      bool         // the stored hash, not one that is there for equal work
+}
+
+// compute returns the sum of the password under the parameters and salt of r, of
+// the length of the sum that is there.
+// The caller holds a place among the hashes in flight.
+func (h *Hasher) compute(r *record, password []byte, stored bool) []byte {
+	if h.observe != nil {
+		h.observe(operation{r.algorithm, r.cost, r.argon2, stored})
+	}
+	if r.algorithm == Argon2id {
+		return argon2id(password, r.salt, r.argon2, len(r.sum))
+	}
+	key := expandBcryptKey(password)
+	if r.variant == 'x' {
+		key = expandBcryptKey2x(password)
+	}
+	return bcrypt(&key, r.salt, r.cost)
+}
