@@ -1,0 +1,211 @@
+package jwt
+
+import (
+	"context"
+	"time"
+)
+
+// The names of the checks, in their order. They stand in [Error] and in [Check].
+const (
+	CheckSize      = "size"
+	CheckShape     = "shape"
+	CheckEncoding  = "encoding"
+	CheckHeader    = "header"
+	CheckCritical  = "crit"
+	CheckFeatures  = "features"
+	CheckAlgorithm = "alg"
+	CheckKey       = "key"
+	CheckSignature = "signature"
+	CheckClaims    = "claims"
+	CheckType      = "typ"
+	CheckExpiry    = "exp"
+	CheckNotBefore = "nbf"
+	CheckIssuedAt  = "iat"
+	CheckAge       = "age"
+	CheckIssuer    = "iss"
+	CheckAudience  = "aud"
+	CheckSubject   = "sub"
+	CheckID        = "jti"
+)
+
+// maxCandidates bounds how many signatures one token can have us compute, when it does not say which key it is
+// for.
+const maxCandidates = 16
+
+// stage is what a check needs from those before it, and what an evaluation has got so far.
+type stage byte
+
+const (
+	gotLength stage = 1 << iota // the token is short enough
+	gotShape                    // where its parts are
+	gotBytes                    // the parts, decoded
+	gotHeader                   // the header, read
+	gotAlg                      // an algorithm that exists
+	gotKeys                     // the candidates
+	gotClaims                   // the claims, read
+)
+
+// check is one reason to refuse a token.
+type check struct {
+	name  string
+	needs stage
+	gives stage // when it passes
+	run   func(*evaluation) verdict
+}
+
+// evaluation is one token on its way through the checks.
+type evaluation struct {
+	v     *Verifier
+	ctx   context.Context
+	token string
+	now   time.Time
+
+	parts      parts
+	jws        jws
+	header     joseHeader
+	candidates []*Key
+	key        *Key
+	doc        document
+
+	iss, sub, jti string
+	aud           []string
+	exp, nbf, iat time.Time
+}
+
+// The checks that need no expectation. [DecodeUnverified] makes these alone.
+var (
+	checkSize     = check{CheckSize, 0, gotLength, (*evaluation).checkSize}
+	checkShape    = check{CheckShape, gotLength, gotShape, (*evaluation).checkShape}
+	checkEncoding = check{CheckEncoding, gotShape, gotBytes, (*evaluation).checkEncoding}
+	checkHeader   = check{CheckHeader, gotBytes, gotHeader, (*evaluation).checkHeader}
+	checkClaims   = check{CheckClaims, gotBytes, gotClaims, (*evaluation).checkClaims}
+)
+
+// allChecks is the one list that Verify and Explain go through. Size and shape come before any work; nothing
+// is read from the claims until the signature is known to be right, so that a forged token learns nothing
+// about them.
+var allChecks = [...]check{
+	checkSize,
+	checkShape,
+	checkEncoding,
+	checkHeader,
+	{CheckCritical, gotHeader, 0, (*evaluation).checkCritical},
+	{CheckFeatures, gotHeader, 0, (*evaluation).checkFeatures},
+	{CheckAlgorithm, gotHeader, gotAlg, (*evaluation).checkAlgorithm},
+	{CheckKey, gotAlg, gotKeys, (*evaluation).checkKey},
+	{CheckSignature, gotKeys, 0, (*evaluation).checkSignature},
+	checkClaims,
+	{CheckType, gotHeader, 0, (*evaluation).checkType},
+	{CheckExpiry, gotClaims, 0, (*evaluation).checkExpiry},
+	{CheckNotBefore, gotClaims, 0, (*evaluation).checkNotBefore},
+	{CheckIssuedAt, gotClaims, 0, (*evaluation).checkIssuedAt},
+	{CheckAge, gotClaims, 0, (*evaluation).checkAge},
+	{CheckIssuer, gotClaims, 0, (*evaluation).checkIssuer},
+	{CheckAudience, gotClaims, 0, (*evaluation).checkAudience},
+	{CheckSubject, gotClaims, 0, (*evaluation).checkSubject},
+	{CheckID, gotClaims, 0, (*evaluation).checkID},
+}
+
+func (e *evaluation) checkSize() verdict {
+	if len(e.token) > e.v.max {
+		return fail(ErrTooLarge, "the token is longer than allowed")
+	}
+	return pass("not longer than allowed")
+}
+
+func (e *evaluation) checkShape() (vd verdict) {
+	e.parts, vd = scanShape(e.token)
+	return vd
+}
+
+func (e *evaluation) checkEncoding() (vd verdict) {
+	e.jws, vd = e.parts.decode(e.token)
+	return vd
+}
+
+func (e *evaluation) checkHeader() (vd verdict) {
+	e.header, vd = parseHeader(e.jws.header)
+	return vd
+}
+
+func (e *evaluation) checkClaims() (vd verdict) {
+	e.doc, vd = parseClaims(e.jws.payload)
+	return vd
+}
+
+// checkCritical refuses "crit" whatever it lists: this package understands no extension, so a well-formed list
+// names one that is not understood, and anything else is malformed (RFC 7515 section 4.1.11).
+func (e *evaluation) checkCritical() verdict {
+	if e.header.has("crit") {
+		return fail(ErrCritical, "crit is present, and no extension is understood here")
+	}
+	return pass("no crit")
+}
+
+// checkFeatures refuses headers that would change what is signed, or bring the key along.
+func (e *evaluation) checkFeatures() verdict {
+	for _, f := range [...]struct{ name, why string }{
+		{"b64", "b64 is present: unencoded payloads are not for tokens (RFC 7797 section 7)"},
+		{"jwk", "jwk is present: a token does not bring its own key"},
+		{"jku", "jku is present: a token does not say where its key is"},
+		{"x5c", "x5c is present: a token does not bring its own key"},
+		{"x5u", "x5u is present: a token does not say where its key is"},
+		{"zip", "zip is present: compressed tokens are not supported"},
+		{"enc", "enc is present: encrypted tokens are not supported"},
+	} {
+		if e.header.has(f.name) {
+			return fail(ErrUnsupported, f.why)
+		}
+	}
+	return pass("no key or address in the header, no encoding of its own")
+}
+
+// checkAlgorithm comes before the key set is asked: "none" and invented names are not worth a lookup.
+func (e *evaluation) checkAlgorithm() verdict {
+	if !Algorithm(e.header.Algorithm).Supported() {
+		return fail(ErrAlgorithm, "alg is no signature algorithm that is supported")
+	}
+	return pass("a supported signature algorithm")
+}
+
+// checkKey asks the key set, and keeps the keys that are bound to the token's algorithm and do not have
+// another ID than the token's, whatever the set returned.
+func (e *evaluation) checkKey() verdict {
+	keys, err := e.v.keys.Keys(e.ctx, e.header.Header)
+	if err != nil {
+		return verdict{status: Fail, kind: ErrKeysUnavailable, text: "the key set failed", cause: err}
+	}
+	named, fit := 0, 0
+	for _, k := range keys {
+		if named += b2i(k.named(e.header.KeyID)); k.fits(e.header.Header) {
+			fit++
+		}
+	}
+	switch {
+	case named == 0:
+		return fail(ErrUnknownKey, "no key has the token's kid")
+	case fit == 0:
+		return fail(ErrAlgorithm, "the key is bound to another algorithm than the token's")
+	case fit > maxCandidates:
+		return fail(ErrUnknownKey, "too many keys could be the one: the token must have a kid")
+	}
+	e.candidates = keys
+	return pass("a key is bound to the token's algorithm")
+}
+
+func (e *evaluation) checkSignature() verdict {
+	for _, k := range e.candidates {
+		if k.fits(e.header.Header) && k.verify(e.jws.input, e.jws.signature) {
+			e.key = k
+			return pass("made with the key")
+		}
+	}
+	return fail(ErrSignature, "it is not the key's signature of this token")
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

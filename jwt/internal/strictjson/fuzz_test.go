@@ -1,0 +1,91 @@
+package strictjson_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/countersign-auth/countersign/jwt/internal/strictjson"
+)
+
+// FuzzScanner holds the scanner against encoding/json: what it accepts, encoding/json accepts and reads the
+// same; what encoding/json refuses, it refuses.
+func FuzzScanner(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"a":1}`, `{"a":{"b":[1,2,{"c":null}]},"d":"\u00e9\ud83d\ude00"}`, `{"a":1,"a":2}`,
+		`{"a":1,"\u0061":2}`, "\xef\xbb\xbf{}", `[]`, `null`, `{"a":-0.5e+10}`, `{"a":01}`, `{"a":"\ud800"}`,
+		`{"a":"\udc00\ud800"}`, `{"a":tru}`, `{"a":1}x`, "{\"a\":\"\x01\"}", "{\"\xff\":1}", `{"a":1,}`,
+		`{"a":[1,]}`, `{,}`, ` { "a" : [ ] , "b" : { } } `, `{"a":"\/\b\f\n\r\t\"\\"}`, `{"a":"\x"}`, `{"":""}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	limits := strictjson.Limits{Depth: 50, Members: 1000}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		members, err := strictjson.Parse(data, limits)
+		var want map[string]json.RawMessage
+		jsonErr := json.Unmarshal(data, &want)
+		if err != nil {
+			return
+		}
+		if jsonErr != nil || want == nil {
+			t.Fatalf("accepts %q, encoding/json does not: %v", data, jsonErr)
+		}
+		if len(want) != len(members) {
+			t.Fatalf("%q has %d members, encoding/json finds %d", data, len(members), len(want))
+		}
+		for _, m := range members {
+			raw, ok := want[string(m.Name)]
+			if !ok || !bytes.Equal(raw, m.Raw) {
+				t.Fatalf("member %q of %q is %q, encoding/json says %q", m.Name, data, m.Raw, raw)
+			}
+			compare(t, m.Value)
+		}
+	})
+}
+
+// compare walks a value and holds every part of it against encoding/json.
+func compare(t *testing.T, v strictjson.Value) {
+	t.Helper()
+	var want any
+	if err := json.Unmarshal(v.Raw, &want); err != nil {
+		t.Logf("%q: %v", v.Raw, err) // a number that float64 cannot hold
+		if v.Kind != strictjson.Number {
+			return
+		}
+		want = 0.0
+	}
+	switch want := want.(type) {
+	case string:
+		if got, ok := v.Text(); !ok || got != want {
+			t.Fatalf("text of %q is %q, want %q", v.Raw, got, want)
+		}
+	case []any:
+		list, ok := v.Elements()
+		if !ok || len(list) != len(want) {
+			t.Fatalf("%q has %d elements, want %d", v.Raw, len(list), len(want))
+		}
+		for _, e := range list {
+			compare(t, e)
+		}
+	case map[string]any:
+		members, ok := v.Members()
+		if !ok || len(members) != len(want) {
+			t.Fatalf("%q has %d members, want %d", v.Raw, len(members), len(want))
+		}
+		for _, m := range members {
+			compare(t, m.Value)
+		}
+	case float64:
+		if v.Kind != strictjson.Number {
+			t.Fatalf("%q is no number", v.Raw)
+		}
+	case bool:
+		if v.Kind != strictjson.Bool {
+			t.Fatalf("%q is no bool", v.Raw)
+		}
+	case nil:
+		if v.Kind != strictjson.Null {
+			t.Fatalf("%q is not null", v.Raw)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package strictjson_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/countersign-auth/countersign/jwt/internal/strictjson"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	limits := strictjson.Limits{Depth: 3, Members: 40}
+	many := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"m%d":%d,`, i, i)
+		}
+		return b.String()
+	}
+	for _, tt := range []struct {
+		text string
+		want error
+	}{
+		{`{}`, nil}, {" \t\r\n{ \"a\" : [ 1 , 2 ] } \n", nil}, {`{"a":{"a":{"b":1}},"b":{"a":1}}`, nil}, {`{"":0}`, nil},
+		{`{"a":-0.0e-0,"b":1E+5,"c":true,"d":false,"e":null}`, nil}, {`{"\u0000":"\u0000"}`, nil}, {`{"a":"\ud83d\ude00"}`, nil},
+		{`{` + many(39) + `"z":1}`, nil}, {`{"a":[[]]}`, nil},
+		{``, strictjson.ErrNotObject}, {`[]`, strictjson.ErrNotObject}, {`"{}"`, strictjson.ErrNotObject}, {"\ufeff{}", strictjson.ErrNotObject},
+		{"{\"\xff\":1}", strictjson.ErrUTF8}, {"{}\xff", strictjson.ErrUTF8}, {`{}{}`, strictjson.ErrTrailing}, {`{}x`, strictjson.ErrTrailing}, {"{}\x00", strictjson.ErrTrailing},
+		{`{"a":1,"a":1}`, strictjson.ErrDuplicate}, {`{"a":1,"\u0061":1}`, strictjson.ErrDuplicate}, {`{"x":[{"a":1,"a":1}]}`, strictjson.ErrDuplicate},
+		{`{` + many(20) + `"m0":1}`, strictjson.ErrDuplicate}, {`{` + many(20) + `"m19":1}`, strictjson.ErrDuplicate}, {`{"\/":1,"/":1}`, strictjson.ErrDuplicate},
+		{`{"a":"\ud800"}`, strictjson.ErrSurrogate}, {`{"a":"\ud800\u0061"}`, strictjson.ErrSurrogate}, {`{"a":"\udc00\ud800"}`, strictjson.ErrSurrogate}, {`{"\udfff":1}`, strictjson.ErrSurrogate},
+		{`{"a":[[[]]]}`, strictjson.ErrDepth}, {`{"a":{"b":{"c":{}}}}`, strictjson.ErrDepth}, {`{` + many(40) + `"z":1}`, strictjson.ErrMembers},
+		{`{"a":[` + strings.Repeat(`{"b":1},`, 40) + `{}]}`, strictjson.ErrMembers},
+		{`{`, strictjson.ErrSyntax}, {`{"a"`, strictjson.ErrSyntax}, {`{"a":`, strictjson.ErrSyntax}, {`{"a":1`, strictjson.ErrSyntax}, {`{"a":1,`, strictjson.ErrSyntax},
+		{`{"a":1,}`, strictjson.ErrSyntax}, {`{,}`, strictjson.ErrSyntax}, {`{a:1}`, strictjson.ErrSyntax}, {`{"a" 1}`, strictjson.ErrSyntax}, {`{"a":[1,]}`, strictjson.ErrSyntax},
+		{`{"a":[1 2]}`, strictjson.ErrSyntax}, {`{"a":01}`, strictjson.ErrSyntax}, {`{"a":1.}`, strictjson.ErrSyntax}, {`{"a":.1}`, strictjson.ErrSyntax}, {`{"a":1e}`, strictjson.ErrSyntax},
+		{`{"a":-}`, strictjson.ErrSyntax}, {`{"a":+1}`, strictjson.ErrSyntax}, {`{"a":tru}`, strictjson.ErrSyntax}, {`{"a":nulL}`, strictjson.ErrSyntax}, {`{"a":True}`, strictjson.ErrSyntax},
+		{`{"a":"`, strictjson.ErrSyntax}, {`{"a":"\`, strictjson.ErrSyntax}, {`{"a":"\"`, strictjson.ErrSyntax}, {`{"a":"\u12"}`, strictjson.ErrSyntax}, {`{"a":"\u12g4"}`, strictjson.ErrSyntax},
+		{`{"a":"\U0041"}`, strictjson.ErrSyntax}, {"{\"a\":\"\n\"}", strictjson.ErrSyntax}, {"{\"a\":\"\x1f\"}", strictjson.ErrSyntax}, {"{\v}", strictjson.ErrSyntax}, {`{"a":1 /**/}`, strictjson.ErrSyntax},
+	} {
+		if _, err := strictjson.Parse([]byte(tt.text), limits); !errors.Is(err, tt.want) {
+			t.Errorf("%.80q: got %v, want %v", tt.text, err, tt.want)
+		}
+	}
+}
+
+func TestValues(t *testing.T) {
+	t.Parallel()
+	members, err := strictjson.Parse([]byte(`{"s":"a\u00e9\ud83d\ude00\n\/","l":[1,"x",[2]],"o":{"k":"v"},"n":-1.5}`), strictjson.Limits{Depth: 9, Members: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(name string) strictjson.Value {
+		v, ok := strictjson.Find(members, name)
+		if !ok {
+			t.Fatalf("no %s", name)
+		}
+		return v
+	}
+	if s, ok := find("s").Text(); !ok || s != "aé😀\n/" {
+		t.Errorf("%q, %v", s, ok)
+	}
+	list, ok := find("l").Elements()
+	var raw []string
+	for _, v := range list {
+		raw = append(raw, string(v.Raw))
+	}
+	if diff := cmp.Diff([]string{"1", `"x"`, "[2]"}, raw); !ok || diff != "" {
+		t.Error(diff)
+	}
+	inner, ok := find("o").Members()
+	if v, found := strictjson.Find(inner, "k"); !ok || !found || string(v.Raw) != `"v"` {
+		t.Errorf("%v", inner)
+	}
+	for _, name := range []string{"S", "", "\u017f"} {
+		if _, ok := strictjson.Find(members, name); ok {
+			t.Errorf("%q is found", name)
+		}
+	}
+	n := find("n")
+	_, isText := n.Text()
+	_, isList := n.Elements()
+	_, isObject := n.Members()
+	if isText || isList || isObject || n.Kind != strictjson.Number {
+		t.Errorf("%+v", n)
+	}
+}

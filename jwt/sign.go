@@ -1,0 +1,186 @@
+package jwt
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Claims is what a token to be signed says. Empty fields are left out.
+type Claims struct {
+	Issuer   string   // "iss"
+	Subject  string   // "sub"
+	Audience []string // "aud": one is written as a string, several as a list
+	ID       string   // "jti"
+
+	// ExpiresAt is "exp" and must be set, unless InsecureNoExpiry says that the token never ends. Times are
+	// written as whole seconds, rounded down, from the years 1970 to 9999.
+	ExpiresAt time.Time
+	NotBefore time.Time // "nbf"
+	IssuedAt  time.Time // "iat"
+
+	// Extra holds all other claims, as encoding/json writes them. It must not name a registered claim in any
+	// case, and no string in it may be invalid UTF-8.
+	Extra map[string]any
+
+	// InsecureNoExpiry makes a token without "exp": nothing ends it but a change of keys.
+	InsecureNoExpiry bool
+}
+
+// Sign returns claims as a token, signed with key under its one algorithm, with its ID as "kid" when it has
+// one. typ is the "typ" header, such as "JWT" or "at+jwt"; empty leaves it out.
+//
+// It refuses a key that cannot sign ([ErrKey]), claims that no verifier here would read back the same
+// ([ErrClaim]) and a token over [DefaultMaxBytes] ([ErrTooLarge]).
+func Sign(key *Key, typ string, c Claims) (string, error) {
+	if key == nil || !key.CanSign() {
+		return "", keyErrorf("the key cannot sign")
+	}
+	payload, err := c.marshal()
+	if err != nil {
+		return "", err
+	}
+	header, err := marshalHeader(key, typ)
+	if err != nil {
+		return "", err
+	}
+	token, err := signJWS(key, header, payload)
+	if err != nil {
+		return "", fmt.Errorf("jwt: %w", err)
+	}
+	if len(token) > DefaultMaxBytes {
+		return "", fmt.Errorf("jwt: %w: it would have %d bytes, at most %d are allowed", ErrTooLarge, len(token), DefaultMaxBytes)
+	}
+	return token, nil
+}
+
+func marshalHeader(key *Key, typ string) ([]byte, error) {
+	if !utf8.ValidString(typ) {
+		return nil, claimErrorf("typ is not valid UTF-8")
+	}
+	return marshalJSON(struct {
+		Alg Algorithm `json:"alg"`
+		Typ string    `json:"typ,omitempty"`
+		Kid string    `json:"kid,omitempty"`
+	}{key.alg, typ, key.id})
+}
+
+// marshal writes the claims and reads them again the way a verifier will.
+func (c *Claims) marshal() ([]byte, error) {
+	if c.ExpiresAt.IsZero() != c.InsecureNoExpiry {
+		return nil, claimErrorf("set either ExpiresAt or InsecureNoExpiry")
+	}
+	all := make(map[string]any, 7+len(c.Extra))
+	for name, value := range c.Extra {
+		if isRegistered(name) {
+			return nil, claimErrorf("Extra names the registered claim %q", name)
+		}
+		all[name] = value
+	}
+	if err := c.names(all); err != nil {
+		return nil, err
+	}
+	if err := c.times(all); err != nil {
+		return nil, err
+	}
+	payload, err := marshalJSON(all)
+	if err != nil {
+		return nil, err
+	}
+	if _, vd := parseClaims(payload); vd.status == Fail {
+		return nil, claimErrorf("the claims cannot be written: %s", strings.TrimPrefix(vd.text, "it "))
+	}
+	return payload, nil
+}
+
+func (c *Claims) names(all map[string]any) error {
+	for _, n := range []struct{ name, value string }{{"iss", c.Issuer}, {"sub", c.Subject}, {"jti", c.ID}} {
+		if n.value == "" {
+			continue
+		}
+		if !isIdentifier(n.value) {
+			return claimErrorf("%s is not valid UTF-8, or has a NUL", n.name)
+		}
+		all[n.name] = n.value
+	}
+	for _, aud := range c.Audience {
+		if aud == "" || !isIdentifier(aud) {
+			return claimErrorf("aud has an empty string, invalid UTF-8 or a NUL")
+		}
+	}
+	switch len(c.Audience) {
+	case 0:
+	case 1:
+		all["aud"] = c.Audience[0]
+	default:
+		all["aud"] = c.Audience
+	}
+	return nil
+}
+
+func (c *Claims) times(all map[string]any) error {
+	for _, t := range []struct {
+		name  string
+		value time.Time
+	}{{"exp", c.ExpiresAt}, {"nbf", c.NotBefore}, {"iat", c.IssuedAt}} {
+		if t.value.IsZero() {
+			continue
+		}
+		seconds := t.value.Unix()
+		if seconds < minDate || seconds > maxDate {
+			return claimErrorf("%s is not between 1970 and 9999", t.name)
+		}
+		all[t.name] = seconds
+	}
+	return nil
+}
+
+// marshalJSON writes v without escaping for HTML, and refuses strings that are not valid UTF-8.
+func marshalJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, claimErrorf("the claims cannot be written as JSON: %w", err)
+	}
+	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if hasReplacement(text) {
+		return nil, claimErrorf("a string is not valid UTF-8")
+	}
+	return text, nil
+}
+
+// hasReplacement finds \ufffd, which encoding/json writes in place of invalid UTF-8 and of nothing else: a
+// genuine U+FFFD is written as it is.
+func hasReplacement(text []byte) bool {
+	for {
+		i := bytes.IndexByte(text, '\\')
+		if i < 0 {
+			return false
+		}
+		if bytes.HasPrefix(text[i:], []byte(`\ufffd`)) {
+			return true
+		}
+		text = text[i+2:] // a backslash is never the last byte of JSON
+	}
+}
+
+// isRegistered finds the claims that have a field of their own, in any case: a reader that folds case would
+// take "EXP" for "exp".
+func isRegistered(name string) bool {
+	for _, r := range [...]string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"} {
+		if strings.EqualFold(name, r) {
+			return true
+		}
+	}
+	return false
+}
+
+func isIdentifier(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+func claimErrorf(format string, args ...any) error {
+	return fmt.Errorf("jwt: %w: "+format, append([]any{ErrClaim}, args...)...)
+}

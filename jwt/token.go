@@ -1,0 +1,124 @@
+package jwt
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/countersign-auth/countersign/jwt/internal/strictjson"
+)
+
+// Token is a token that was verified. It does not change and may be used by several goroutines at once.
+type Token struct {
+	Header Header
+	// Key is the key that verified the token.
+	Key *Key
+
+	Issuer   string   // "iss", empty when absent
+	Subject  string   // "sub", empty when absent
+	Audience []string // "aud", a single one as a list of one
+	ID       string   // "jti", empty when absent
+
+	// The times are UTC, and zero when absent.
+	ExpiresAt time.Time // "exp"
+	NotBefore time.Time // "nbf"
+	IssuedAt  time.Time // "iat"
+
+	compact func() string // a function for the reason that Key.m is one: nothing prints what is behind it
+	doc     document
+}
+
+// Compact returns the token as it was verified, and nothing for the zero Token. Who has it can use it: keep it out of
+// logs. Printing a Token does not show it.
+func (t *Token) Compact() string {
+	if t.compact == nil {
+		return ""
+	}
+	return t.compact()
+}
+
+// Payload returns a copy of the claims as they were signed, a JSON object without repeated names.
+func (t *Token) Payload() []byte { return bytes.Clone(t.doc.text) }
+
+// Claim returns the claim with exactly this name as JSON, and false when there is none.
+func (t *Token) Claim(name string) (json.RawMessage, bool) { return t.doc.claim(name) }
+
+// String returns the string at this path of exact member names: String("user", "_id") is claims.user._id. It
+// returns false when there is nothing there, or something that is not a string.
+func (t *Token) String(path ...string) (string, bool) { return t.doc.string(path) }
+
+// Unverified is what a token says of itself. Nobody has checked it: it may be expired, for somebody else, or
+// made up. It is a type of its own so that it cannot be passed where a [Token] is asked for.
+type Unverified struct {
+	Header Header
+
+	header, claims document
+}
+
+// DecodeUnverified takes a token apart without verifying it, for display and for tools. Never decide anything
+// on what it returns; [Verifier.Verify] is for that.
+//
+// Limits, shape, encoding and JSON are checked as strictly as there. Signature, algorithm, critical headers and
+// claims are not looked at. The errors are [*Error].
+func DecodeUnverified(token string) (*Unverified, error) {
+	e := evaluation{v: &Verifier{max: DefaultMaxBytes}, token: token}
+	for _, c := range [...]check{checkSize, checkShape, checkEncoding, checkHeader, checkClaims} {
+		if vd := c.run(&e); vd.status == Fail {
+			return nil, vd.asError(c.name)
+		}
+	}
+	return &Unverified{
+		Header: e.header.Header,
+		header: document{text: e.jws.header, members: e.header.members},
+		claims: e.doc,
+	}, nil
+}
+
+// RawHeader returns a copy of the header's JSON.
+func (u *Unverified) RawHeader() []byte { return bytes.Clone(u.header.text) }
+
+// Payload returns a copy of the claims' JSON.
+func (u *Unverified) Payload() []byte { return bytes.Clone(u.claims.text) }
+
+// Claim returns the claim with exactly this name as JSON, and false when there is none.
+func (u *Unverified) Claim(name string) (json.RawMessage, bool) { return u.claims.claim(name) }
+
+// String returns the string at this path of exact member names, as [Token.String] does.
+func (u *Unverified) String(path ...string) (string, bool) { return u.claims.string(path) }
+
+// document is a JSON object that strictjson accepted.
+type document struct {
+	text    []byte
+	members []strictjson.Member
+}
+
+func (d document) claim(name string) (json.RawMessage, bool) {
+	v, ok := strictjson.Find(d.members, name)
+	return json.RawMessage(bytes.Clone(v.Raw)), ok
+}
+
+func (d document) string(path []string) (string, bool) {
+	members := d.members
+	for i, name := range path {
+		v, ok := strictjson.Find(members, name)
+		if !ok {
+			return "", false
+		}
+		if i == len(path)-1 {
+			return v.Text()
+		}
+		if members, ok = v.Members(); !ok {
+			return "", false
+		}
+	}
+	return "", false
+}
+
+// parseClaims reads the claims as a strict JSON object, whatever they are.
+func parseClaims(text []byte) (document, verdict) {
+	members, err := strictjson.Parse(text, claimsLimits)
+	if err != nil {
+		return document{}, jsonVerdict(err)
+	}
+	return document{text, members}, pass("a JSON object without repeated names")
+}

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Brings what the tests use beyond Go, where this user may: Node with npm packages, Chromium, a C compiler for -race.
+# What cannot be had is said here by name; the tests that need it skip by name, and fail when CI=true.
+set -u
+cd "$(dirname "$0")/.."
+
+absent=()
+command -v node >/dev/null && command -v npm >/dev/null || absent+=(nodejs npm)
+command -v chromium >/dev/null || command -v google-chrome >/dev/null || absent+=(chromium)
+command -v gcc >/dev/null || absent+=(gcc libc6-dev)
+
+if [ ${#absent[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "test-deps: installing ${absent[*]}"
+  apt-get update -qq >/dev/null 2>&1
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${absent[@]}" >/dev/null 2>&1
+fi
+for tool in node npm chromium gcc; do
+  command -v "$tool" >/dev/null || echo "test-deps: MISSING $tool; tests that need it will skip"
+done
+
+peers=internal/testkit/node
+if command -v npm >/dev/null && ! cmp -s "$peers/package-lock.json" "$peers/node_modules/.installed"; then
+  echo "test-deps: npm ci in $peers"
+  if npm ci --prefix "$peers" --no-audit --no-fund --ignore-scripts --loglevel=error; then
+    cp "$peers/package-lock.json" "$peers/node_modules/.installed"
+  else
+    echo "test-deps: MISSING npm packages of $peers; tests that need them will skip"
+  fi
+fi
+exit 0
