@@ -1,0 +1,115 @@
+package passport
+
+import (
+	"net/http"
+
+	"github.com/countersign-auth/countersign/problem"
+)
+
+// Handler returns next behind the guard: a request reaches it only after a success, with the identity in its context, or
+// under [Options].Optional without credentials. All methods are guarded alike, OPTIONS too: a handler for CORS preflight
+// belongs before the guard. The method value g.Handler is a middleware. A nil next panics.
+func (g *Guard[U]) Handler(next http.Handler) http.Handler {
+	if next == nil {
+		panic("passport: nil handler")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		res, err := g.Check(r)
+		if res.CredentialInURL {
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Referrer-Policy", "no-referrer")
+		}
+		if err != nil {
+			g.fault(w, r, err)
+			return
+		}
+		if g.opt.OnResult != nil {
+			g.opt.OnResult(w, withContext(r, res), res, next)
+			return
+		}
+		switch res.Kind {
+		case Succeeded:
+			g.succeed(w, r, res, next)
+		case Redirected:
+			redirect(w, r, res.Location, res.Status)
+		case Passed:
+			next.ServeHTTP(w, r)
+		default:
+			g.fail(w, r, res)
+		}
+	})
+}
+
+func withContext[U any](r *http.Request, res Result[U]) *http.Request {
+	if res.Kind != Succeeded {
+		return r
+	}
+	return r.WithContext(res.Context(r.Context()))
+}
+
+func (g *Guard[U]) succeed(w http.ResponseWriter, r *http.Request, res Result[U], next http.Handler) {
+	if g.opt.Login {
+		if err := g.opt.Sessions.Login(w, r, res.Identity.User); err != nil {
+			g.fault(w, r, err)
+			return
+		}
+	}
+	if g.opt.SuccessRedirect == "" {
+		next.ServeHTTP(w, withContext(r, res))
+		return
+	}
+	target := g.opt.SuccessRedirect
+	if g.opt.SuccessMessage != "" {
+		if err := g.opt.Sessions.AddMessage(w, r, Message{Kind: "success", Text: g.opt.SuccessMessage}); err != nil {
+			g.fault(w, r, err)
+			return
+		}
+	}
+	if g.opt.ReturnTo {
+		stored, ok, err := g.opt.Sessions.TakeReturnTo(r)
+		if err != nil {
+			g.fault(w, r, err)
+			return
+		}
+		if ok {
+			target = stored
+		}
+	}
+	redirect(w, r, target, http.StatusSeeOther)
+}
+
+func (g *Guard[U]) fail(w http.ResponseWriter, r *http.Request, res Result[U]) {
+	if g.opt.FailureRedirect == "" {
+		g.opt.respond(w, r, res.Problem)
+		return
+	}
+	if g.opt.FailureMessage != "" {
+		if err := g.opt.Sessions.AddMessage(w, r, Message{Kind: "failure", Text: g.opt.FailureMessage}); err != nil {
+			g.fault(w, r, err)
+			return
+		}
+	}
+	if g.opt.RememberReturnTo && r.Method == http.MethodGet && !res.CredentialInURL {
+		if path, ok := SafeReturnTo(r.URL.RequestURI()); ok {
+			if err := g.opt.Sessions.SetReturnTo(w, r, path); err != nil {
+				g.fault(w, r, err)
+				return
+			}
+		}
+	}
+	redirect(w, r, g.opt.FailureRedirect, http.StatusSeeOther)
+}
+
+// fault answers a technical fault. What comes from a session is no problem.Error yet.
+func (g *Guard[U]) fault(w http.ResponseWriter, r *http.Request, err error) {
+	g.opt.log(r, err)
+	if problem.From(err).Status < 500 {
+		err = problem.From(nil).WithCause(err)
+	}
+	g.opt.respond(w, r, problem.From(err))
+}
+
+func redirect(w http.ResponseWriter, r *http.Request, target string, status int) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, target, status)
+}

@@ -1,0 +1,58 @@
+package passport
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+const maxReturnTo = 2048
+
+// SafeReturnTo returns s, and true, when s is a path of this site that a client may be sent to: it starts with one slash
+// and leads nowhere else in any browser. It refuses all that has a scheme or a host, an empty or dot segment, a backslash
+// or a control byte in the path, also when percent-encoded, and anything over 2,048 bytes. The query and the fragment
+// may hold anything but control bytes, backslashes and invalid UTF-8.
+//
+// The check allows what is known to be good, for browsers read URLs otherwise than net/url does: they take a backslash
+// for a slash, drop tabs and newlines, and then take what follows two slashes for a host.
+func SafeReturnTo(s string) (string, bool) {
+	if s == "" || len(s) > maxReturnTo || s[0] != '/' || hasControl(s) || !utf8.ValidString(s) {
+		return "", false
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
+		return "", false
+	}
+	if !isPlainPath(u.Path) || !isPlainPath(u.EscapedPath()) {
+		return "", false
+	}
+	// A proxy may decode once more than we do.
+	if twice, err := url.PathUnescape(u.Path); err != nil || !isPlainPath(twice) {
+		return "", false
+	}
+	return s, true
+}
+
+// hasControl reports whether s has a control byte, a space at its start or a backslash.
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == 0x7f || c == '\\' {
+			return true
+		}
+	}
+	return strings.HasPrefix(s, " ")
+}
+
+func isPlainPath(p string) bool {
+	if p == "" || p[0] != '/' || hasControl(p) {
+		return false
+	}
+	segments := strings.Split(p[1:], "/")
+	for i, s := range segments {
+		last := i == len(segments)-1
+		if s == "." || s == ".." || s == "" && !last {
+			return false
+		}
+	}
+	return true
+}
