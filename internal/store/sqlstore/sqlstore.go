@@ -1,0 +1,140 @@
+// Package sqlstore keeps the server's records in an SQLite file.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/countersign-auth/countersign/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is a [store.Store] in one SQLite file. Several processes on one host may open the same file.
+// It is safe for concurrent use.
+type Store struct {
+	write *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
+	read  *sql.DB
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the SQLite file at path, makes it and its folder when absent, readable by this user alone, and brings
+// its schema up to date. A file with a schema that is newer than this binary is refused.
+func Open(ctx context.Context, path string) (*Store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	// SQLite would make the file with the umask's rights, and gives its WAL the rights of the file.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+
+	s := &Store{}
+	if s.write, err = open(path, 1); err != nil {
+		return nil, err
+	}
+	if s.read, err = open(path, max(2, runtime.GOMAXPROCS(0))); err != nil {
+		return nil, errors.Join(err, s.write.Close())
+	}
+	if err := migrate(ctx, s.write); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+// open returns a pool whose connections all carry the pragmas: given in the DSN, they reach each one.
+func open(path string, connections int) (*sql.DB, error) {
+	q := url.Values{
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"},
+		"_txlock": {"immediate"},
+	}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	current, newest, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("schema version: %w", err)
+	}
+	if current > newest {
+		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: run a newer countersign", current, newest)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	return nil
+}
+
+// Ping implements [store.Store].
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return s.read.QueryRowContext(ctx, "SELECT 1 FROM (SELECT count(*) FROM signing_keys)").Scan(&one)
+}
+
+// Close implements [store.Store].
+func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+
+// translate turns the driver's errors into the sentinels of the contract.
+func translate(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() {
+		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+			return fmt.Errorf("%w: %w", store.ErrExists, err)
+		}
+	}
+	return err
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
