@@ -1,0 +1,79 @@
+// Package config holds the settings of the server: one struct, filled from flags, environment, file and defaults.
+//
+// A setting a.b_c is the key a.b_c of the YAML file, the flag --a-b-c and the variable COUNTERSIGN_A_B_C. A flag wins over
+// the environment, the environment over the file, the file over the default. A secret has no flag, because every
+// user of the machine can read a command line.
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config is what the server runs with. [Load] makes it; [Config.Validate] has passed.
+type Config struct {
+	Listen              string
+	Data                string
+	Database            string
+	Issuer              string
+	JWT                 JWT
+	TokenQueryParameter string
+	Password            Password
+	CORSOrigins         []string
+	TrustedProxies      []netip.Prefix
+	TLS                 TLS
+	AccessLog           bool
+	// InsecureNoLimits turns every limit on load and guessing off, for benchmarks.
+	InsecureNoLimits bool
+}
+
+// JWT is how tokens are signed and which are accepted.
+type JWT struct {
+	Secret                   Secret
+	SecretFile               string
+	InsecureAllowShortSecret bool
+	Audience                 string
+	AccessTTL                time.Duration
+	AcceptLegacyUntil        time.Time
+	LegacySecret             Secret // from LegacySecretFile; it has no key of its own
+	LegacySecretFile         string
+}
+
+// Password is how new passwords are checked and stored.
+type Password struct {
+	Algorithm  string
+	BcryptCost int
+	MinLength  int
+}
+
+// TLS names the certificate and key files. Both are empty when the server speaks plain HTTP.
+type TLS struct {
+	CertFile string
+	KeyFile  string
+}
+
+// Secret is a string that does not print.
+type Secret string
+
+const redacted = "[redacted]"
+
+// String returns a placeholder, or nothing for an empty secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return redacted
+}
+
+// GoString returns what String does, so that %#v shows no secret either.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue returns what String does.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText returns what String does, so that encoders show no secret either.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }

@@ -1,0 +1,176 @@
+package config_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/config"
+)
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	file := write(t, "c.yaml", "listen: 127.0.0.1:1\ndata: file\njwt:\n  access_ttl: 5m\npassword.min_length: 12\ncors:\n  origins: [https://a.example, https://b.example]\naccess_log: off\n")
+	c, settings, err := config.Load(config.Sources{
+		File:    file,
+		Environ: []string{"HOME=/root", "COUNTERSIGN_DATA=env", "COUNTERSIGN_LISTEN=127.0.0.1:2"},
+		Flags:   map[string]string{"listen": "127.0.0.1:3"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:3" || c.Data != "env" || c.JWT.AccessTTL != 5*time.Minute || c.Password.MinLength != 12 || len(c.CORSOrigins) != 2 || c.AccessLog {
+		t.Errorf("got %+v", c)
+	}
+	sources := map[string]string{}
+	for _, s := range settings {
+		sources[s.Key] = s.Source
+	}
+	for key, want := range map[string]string{"listen": "flag", "data": "environment", "jwt.access_ttl": "file", "issuer": "default"} {
+		if sources[key] != want {
+			t.Errorf("source of %s = %q, want %q", key, sources[key], want)
+		}
+	}
+}
+
+func TestDefaultsAreValid(t *testing.T) {
+	t.Parallel()
+	c, _, err := config.Load(config.Sources{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := c.Warnings(); len(w) != 0 {
+		t.Errorf("the default configuration warns: %q", w)
+	}
+	if got := c.IssuerAt(c.Listen); got != "http://127.0.0.1:3000" {
+		t.Errorf("issuer %q", got)
+	}
+}
+
+func TestEveryProblemIsReported(t *testing.T) {
+	t.Parallel()
+	_, _, err := config.Load(config.Sources{
+		File:    write(t, "c.yaml", "lissten: x\npassword:\n  min_length: many\n"),
+		Environ: []string{"COUNTERSIGN_JWT_ACCESS_TTL=900", "COUNTERSIGN_DATABSE=x", "COUNTERSIGN_SERVICE_HOST=10.0.0.1", "COUNTERSIGN_PORT_80_TCP=x"},
+		Flags:   map[string]string{"jwt-secret": "on a command line"},
+	})
+	for _, want := range []string{"did you mean listen?", "password.min_length: must be a whole number", "COUNTERSIGN_JWT_ACCESS_TTL: must be a duration with a unit", "did you mean COUNTERSIGN_DATABASE?", "unknown flag --jwt-secret"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in:\n%v", want, err)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "SERVICE_HOST") {
+		t.Errorf("a variable of Kubernetes is refused:\n%v", err)
+	}
+}
+
+func TestInvalidValues(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ variable, want string }{
+		{"LISTEN=3000", "HOST:PORT"},
+		{"DATABASE=postgres://x", "sqlite:FILE"},
+		{"ISSUER=example.com", "must be a URL"},
+		{"ISSUER=https://example.com/", "no slash"},
+		{"JWT_SECRET=top_secret", "has 10 bytes, needs 32"},
+		{"JWT_SECRET_FILE=/does/not/exist", "no such file"},
+		{"JWT_ACCESS_TTL=0s", "between 1s and 24h"},
+		{"JWT_ACCEPT_LEGACY_UNTIL=2027-01-31", "set both"},
+		{"JWT_ACCEPT_LEGACY_UNTIL=soon", "must be a date"},
+		{"PASSWORD_ALGORITHM=md5", "bcrypt or argon2id"},
+		{"PASSWORD_BCRYPT_COST=3", "between 4 and 16"},
+		{"PASSWORD_MIN_LENGTH=0", "between 1 and 64"},
+		{"CORS_ORIGINS=*", "must be a URL"},
+		{"CORS_ORIGINS=null", "must be a URL"},
+		{"CORS_ORIGINS=https://A.example", "lower case"},
+		{"CORS_ORIGINS=https://a.example/x", "with the host"},
+		{"TRUSTED_PROXIES=10.0.0.0/99", "CIDR"},
+		{"TLS_CERT_FILE=x.pem", "set both"},
+		{"ACCESS_LOG=maybe", "true or false"},
+	}
+	for _, tt := range tests {
+		_, _, err := config.Load(config.Sources{Environ: []string{"COUNTERSIGN_" + tt.variable}})
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.variable, err, tt.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "top_secret") {
+			t.Errorf("%s: the error repeats the secret: %v", tt.variable, err)
+		}
+	}
+}
+
+func TestBrokenFiles(t *testing.T) {
+	t.Parallel()
+	for name, content := range map[string]string{
+		"duplicate key": "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n",
+		"a list":        "- listen\n",
+		"not YAML":      "listen: [\n",
+		"nested list":   "cors:\n  origins: [[a]]\n",
+	} {
+		if _, _, err := config.Load(config.Sources{File: write(t, "c.yaml", content)}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, _, err := config.Load(config.Sources{File: "/does/not/exist"}); err == nil {
+		t.Error("a missing file: no error")
+	}
+	if _, _, err := config.Load(config.Sources{File: write(t, "c.yaml", "")}); err != nil {
+		t.Errorf("an empty file: %v", err)
+	}
+}
+
+func TestSecretsComeFromFilesAndDoNotPrint(t *testing.T) {
+	t.Parallel()
+	const value = "0123456789abcdef0123456789abcdef"
+	path := write(t, "secret", value+"\n")
+	c, settings, err := config.Load(config.Sources{Flags: map[string]string{"jwt-secret-file": path}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.JWT.Secret.Reveal() != value {
+		t.Errorf("secret has %d bytes", len(c.JWT.Secret))
+	}
+	printed := fmt.Sprintf("%v %+v %#v %s", c, c, c.JWT, c.JWT.Secret)
+	for _, s := range settings {
+		printed += s.Value()
+	}
+	if strings.Contains(printed, value) {
+		t.Errorf("the secret is printed: %s", printed)
+	}
+	if _, _, err := config.Load(config.Sources{Environ: []string{"COUNTERSIGN_JWT_SECRET=" + value, "COUNTERSIGN_JWT_SECRET_FILE=" + path}}); err == nil {
+		t.Error("a secret given twice: no error")
+	}
+}
+
+func FuzzFile(f *testing.F) {
+	f.Add("listen: x\n")
+	f.Add("jwt: {access_ttl: 1h}\n")
+	f.Add("a: &a [*a]\n")
+	f.Fuzz(func(t *testing.T, content string) {
+		_, _, _ = config.Load(config.Sources{File: write(t, "c.yaml", content)})
+	})
+}
+
+func TestEverySettingIsDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range config.Settings() {
+		if !strings.Contains(string(page), "`"+s.Key+"`") {
+			t.Errorf("docs/configuration.md does not name %s", s.Key)
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Sources are where [Load] takes values from.
+type Sources struct {
+	// File is the path of the YAML file; empty means none.
+	File string
+	// Environ is the environment as os.Environ returns it.
+	Environ []string
+	// Flags are the flags that were given, by their names without dashes.
+	Flags map[string]string
+}
+
+// Load reads the sources, the stronger over the weaker, reads the secrets that stand in files, and validates.
+// It reports every problem at once. An unknown key, in whatever source, is a problem.
+func Load(src Sources) (*Config, []*Setting, error) {
+	c, settings := defaults()
+	byKey, byEnv, byFlag := map[string]*Setting{}, map[string]*Setting{}, map[string]*Setting{}
+	for _, s := range settings {
+		byKey[s.Key], byEnv[s.Env()] = s, s
+		if !s.Secret {
+			byFlag[s.Flag()] = s
+		}
+	}
+
+	var problems []error
+	assign := func(s *Setting, source, name, text string) {
+		if err := s.value.set(text); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", name, err))
+			return
+		}
+		s.Source = source
+	}
+
+	entries, err := readFile(src.File)
+	if err != nil {
+		problems = append(problems, err)
+	}
+	for _, e := range entries {
+		if s := byKey[e.key]; s != nil {
+			assign(s, "file", src.File+": "+e.key, e.text)
+		} else {
+			problems = append(problems, fmt.Errorf("%s: unknown key %s%s", src.File, e.key, suggestion(e.key, byKey)))
+		}
+	}
+	for _, variable := range src.Environ {
+		name, text, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, envPrefix) || name == ConfigEnv || fromOrchestrator(name) {
+			continue
+		}
+		if s := byEnv[name]; s != nil {
+			assign(s, "environment", name, text)
+		} else {
+			problems = append(problems, fmt.Errorf("unknown variable %s%s", name, suggestion(name, byEnv)))
+		}
+	}
+	for name, text := range src.Flags {
+		if s := byFlag[name]; s != nil {
+			assign(s, "flag", "--"+name, text)
+		} else {
+			problems = append(problems, fmt.Errorf("unknown flag --%s", name))
+		}
+	}
+
+	problems = append(problems, c.readSecrets()...)
+	if len(problems) == 0 {
+		problems = c.Validate()
+	}
+	return c, settings, errors.Join(problems...)
+}
+
+// ConfigEnv is the variable that names the configuration file.
+const ConfigEnv = envPrefix + "CONFIG"
+
+// fromOrchestrator reports whether Kubernetes sets a variable of that name in every pod beside a service named
+// countersign. A typo in one of ours cannot look like that.
+func fromOrchestrator(name string) bool {
+	rest := strings.TrimPrefix(name, envPrefix)
+	return strings.HasPrefix(rest, "SERVICE_") || rest == "PORT" || strings.HasPrefix(rest, "PORT_")
+}
+
+type entry struct{ key, text string }
+
+func readFile(path string) ([]entry, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("configuration file: %w", err)
+	}
+	var root yaml.MapSlice
+	if err := yaml.UnmarshalWithOptions(data, &root, yaml.UseOrderedMap()); err != nil {
+		return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, false))
+	}
+	return flatten(nil, "", root)
+}
+
+func flatten(into []entry, prefix string, m yaml.MapSlice) (_ []entry, err error) {
+	for _, item := range m {
+		key := prefix + fmt.Sprint(item.Key)
+		if sub, ok := item.Value.(yaml.MapSlice); ok {
+			if into, err = flatten(into, key+".", sub); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		text, err := scalar(item.Value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		into = append(into, entry{key, text})
+	}
+	return into, nil
+}
+
+func scalar(v any) (string, error) {
+	switch v := v.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return v, nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	case int64, uint64, int, float64:
+		return fmt.Sprint(v), nil
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			s, ok := item.(string)
+			if !ok || strings.Contains(s, ",") {
+				return "", errors.New("must be a list of strings without commas")
+			}
+			items[i] = s
+		}
+		return strings.Join(items, ","), nil
+	default:
+		return "", errors.New("must be a single value or a list of strings")
+	}
+}
+
+// readSecrets fills the secrets that stand in files. One trailing newline is not part of a secret.
+func (c *Config) readSecrets() (problems []error) {
+	read := func(key, path string, into *Secret) {
+		if path == "" {
+			return
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			var pe *fs.PathError
+			if errors.As(err, &pe) {
+				err = pe.Err
+			}
+			problems = append(problems, fmt.Errorf("%s: %s: %w", key, path, err))
+			return
+		}
+		s := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+		if s == "" {
+			problems = append(problems, fmt.Errorf("%s: %s is empty", key, path))
+			return
+		}
+		*into = Secret(s)
+	}
+	if c.JWT.SecretFile != "" && c.JWT.Secret != "" {
+		problems = append(problems, errors.New("jwt.secret and jwt.secret_file: set one, not both"))
+	} else {
+		read("jwt.secret_file", c.JWT.SecretFile, &c.JWT.Secret)
+	}
+	read("jwt.legacy_secret_file", c.JWT.LegacySecretFile, &c.JWT.LegacySecret)
+	return problems
+}
+
+// suggestion returns " (did you mean X?)" for the known name that is closest to an unknown one, or nothing.
+func suggestion(name string, known map[string]*Setting) string {
+	best, least := "", len(name)/3+1
+	for candidate := range known {
+		if d := editDistance(name, candidate); d < least || d == least && best != "" && candidate < best {
+			best, least = candidate, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return " (did you mean " + best + "?)"
+}
+
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

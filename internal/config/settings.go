@@ -1,0 +1,79 @@
+package config
+
+import "strings"
+
+// Setting is one key of the configuration, bound to its place in a [Config].
+type Setting struct {
+	// Key is the dotted name, for example jwt.access_ttl.
+	Key string
+	// Help is one line for people.
+	Help string
+	// Secret says that the value is never printed and has no flag.
+	Secret bool
+	// Source says where the value in force came from: default, file, environment or flag.
+	Source string
+
+	value value
+}
+
+// Flag returns the setting's flag without the dashes: jwt-access-ttl.
+func (s *Setting) Flag() string { return strings.NewReplacer(".", "-", "_", "-").Replace(s.Key) }
+
+// Env returns the setting's environment variable: COUNTERSIGN_JWT_ACCESS_TTL.
+func (s *Setting) Env() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(s.Key, ".", "_"))
+}
+
+// Value returns the value in force as it could stand in a flag, redacted when it is a secret.
+func (s *Setting) Value() string { return s.value.String() }
+
+// Type names what the value is, for help texts.
+func (s *Setting) Type() string { return s.value.kind() }
+
+const envPrefix = "COUNTERSIGN_"
+
+// defaults returns a Config with every default in place, and its settings.
+func defaults() (*Config, []*Setting) {
+	c := &Config{}
+	set := func(key, help string, v value, def string) *Setting {
+		s := &Setting{Key: key, Help: help, Source: "default", value: v}
+		if def != "" {
+			if err := v.set(def); err != nil {
+				panic("config: the default of " + key + ": " + err.Error())
+			}
+		}
+		return s
+	}
+	secret := func(key, help string, v *Secret) *Setting {
+		return &Setting{Key: key, Help: help, Secret: true, Source: "default", value: (*secretValue)(v)}
+	}
+	return c, []*Setting{
+		set("listen", "address and port to listen on", (*text)(&c.Listen), "127.0.0.1:3000"),
+		set("data", "folder for the embedded database; made when absent", (*text)(&c.Data), "./countersign-data"),
+		set("database", "where users are kept: sqlite:FILE (default: countersign.db in the data folder)", (*text)(&c.Database), ""),
+		set("issuer", "URL of this server as clients know it, the iss of tokens (default: from listen)", (*text)(&c.Issuer), ""),
+		secret("jwt.secret", "sign with HS256 under this secret of at least 32 bytes, instead of with an ES256 key of our own", &c.JWT.Secret),
+		set("jwt.secret_file", "file that holds jwt.secret", (*text)(&c.JWT.SecretFile), ""),
+		set("jwt.insecure_allow_short_secret", "take a jwt.secret under 32 bytes", (*boolean)(&c.JWT.InsecureAllowShortSecret), "false"),
+		set("jwt.audience", "the aud of tokens (default: the issuer)", (*text)(&c.JWT.Audience), ""),
+		set("jwt.access_ttl", "how long a token lives", (*duration)(&c.JWT.AccessTTL), "15m"),
+		set("jwt.accept_legacy_until", "until when tokens of the founding Express app are accepted, as 2027-01-31 or RFC 3339", (*instant)(&c.JWT.AcceptLegacyUntil), ""),
+		set("jwt.legacy_secret_file", "file that holds the founding app's JWT secret", (*text)(&c.JWT.LegacySecretFile), ""),
+		set("token_query_parameter", "query parameter that may carry a token; empty turns it off", (*text)(&c.TokenQueryParameter), "secret_token"),
+		set("password.algorithm", "how new passwords are hashed: bcrypt or argon2id", (*text)(&c.Password.Algorithm), "bcrypt"),
+		set("password.bcrypt_cost", "bcrypt's cost, 10 to 16; 4 to 9 are accepted with a warning", (*integer)(&c.Password.BcryptCost), "10"),
+		set("password.min_length", "characters that a new password has at least", (*integer)(&c.Password.MinLength), "8"),
+		set("cors.origins", "origins whose pages may call this server, exactly as browsers send them", (*list)(&c.CORSOrigins), ""),
+		set("trusted_proxies", "addresses or CIDR ranges of proxies whose X-Forwarded-For is believed", (*prefixes)(&c.TrustedProxies), ""),
+		set("tls.cert_file", "PEM file with the certificate chain", (*text)(&c.TLS.CertFile), ""),
+		set("tls.key_file", "PEM file with the certificate's key", (*text)(&c.TLS.KeyFile), ""),
+		set("access_log", "write a line for each request: on or off", (*boolean)(&c.AccessLog), "on"),
+		set("limits.insecure_disabled", "turn off every limit on load and guessing, for benchmarks", (*boolean)(&c.InsecureNoLimits), "false"),
+	}
+}
+
+// Settings returns every setting with its default, for help texts and flags.
+func Settings() []*Setting {
+	_, settings := defaults()
+	return settings
+}

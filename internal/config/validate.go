@@ -1,0 +1,126 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// minSecret is the shortest HS256 secret, in bytes: the length of the hash (RFC 7518, section 3.2).
+const minSecret = 32
+
+// Validate reports every value that the server could not run with.
+func (c *Config) Validate() (problems []error) {
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		bad("listen: must be HOST:PORT, such as 127.0.0.1:3000")
+	}
+	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") {
+		bad("database: must be sqlite:FILE")
+	}
+	if c.Issuer != "" {
+		if err := checkOrigin(c.Issuer, true); err != nil {
+			bad("issuer: %w", err)
+		}
+	}
+	if s := c.JWT.Secret; s != "" && len(s) < minSecret && !c.JWT.InsecureAllowShortSecret {
+		bad("jwt.secret: has %d bytes, needs %d; make one with `openssl rand -base64 48`, or set jwt.insecure_allow_short_secret", len(s), minSecret)
+	}
+	if c.JWT.AccessTTL < time.Second || c.JWT.AccessTTL > 24*time.Hour {
+		bad("jwt.access_ttl: must be between 1s and 24h")
+	}
+	if c.JWT.AcceptLegacyUntil.IsZero() != (c.JWT.LegacySecretFile == "") {
+		bad("jwt.accept_legacy_until and jwt.legacy_secret_file: set both, or neither")
+	}
+	if !slices.Contains([]string{"bcrypt", "argon2id"}, c.Password.Algorithm) {
+		bad("password.algorithm: must be bcrypt or argon2id")
+	}
+	if c.Password.BcryptCost < 4 || c.Password.BcryptCost > 16 {
+		bad("password.bcrypt_cost: must be between 4 and 16")
+	}
+	if c.Password.MinLength < 1 || c.Password.MinLength > 64 {
+		bad("password.min_length: must be between 1 and 64")
+	}
+	for _, o := range c.CORSOrigins {
+		if err := checkOrigin(o, false); err != nil {
+			bad("cors.origins: %q: %w", o, err)
+		}
+	}
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		bad("tls.cert_file and tls.key_file: set both, or neither")
+	}
+	return problems
+}
+
+// checkOrigin accepts scheme://host[:port], and a path when that is allowed.
+func checkOrigin(s string, pathAllowed bool) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return errors.New("must be a URL such as https://app.example.com")
+	case strings.HasSuffix(s, "/"), !pathAllowed && u.Path != "":
+		return errors.New("must end with the host, with no slash behind it")
+	case u.Host != strings.ToLower(u.Host):
+		return errors.New("must be in lower case, as browsers send it")
+	}
+	return nil
+}
+
+// Warnings says in words what is dangerous in the settings in force.
+func (c *Config) Warnings() (warnings []string) {
+	if n := len(c.JWT.Secret); n > 0 && n < minSecret {
+		warnings = append(warnings, fmt.Sprintf("jwt.secret has only %d bytes: anyone can find it from one token by trying", n))
+	}
+	if n := len(c.JWT.LegacySecret); n > 0 && n < minSecret {
+		warnings = append(warnings, fmt.Sprintf("the legacy JWT secret has only %d bytes: who finds it can forge tokens until %s",
+			n, c.JWT.AcceptLegacyUntil.Format(time.DateOnly)))
+	}
+	if c.Password.Algorithm == "bcrypt" && c.Password.BcryptCost < 10 {
+		warnings = append(warnings, fmt.Sprintf("password.bcrypt_cost is %d: a stolen database is cheap to crack below 10", c.Password.BcryptCost))
+	}
+	if c.Password.MinLength < 8 {
+		warnings = append(warnings, fmt.Sprintf("password.min_length is %d: NIST SP 800-63B-4 asks for at least 8", c.Password.MinLength))
+	}
+	if c.InsecureNoLimits {
+		warnings = append(warnings, "limits.insecure_disabled is set: nothing slows a guesser or a flood")
+	}
+	if host, _, _ := net.SplitHostPort(c.Listen); !isLoopback(host) && c.TLS.CertFile == "" && len(c.TrustedProxies) == 0 {
+		warnings = append(warnings, "passwords cross the network in clear text: set tls.cert_file, or trusted_proxies if a proxy in front speaks TLS")
+	}
+	return warnings
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// DatabasePath returns the path of the SQLite file.
+func (c *Config) DatabasePath() string {
+	if path, ok := strings.CutPrefix(c.Database, "sqlite:"); ok {
+		return path
+	}
+	return filepath.Join(c.Data, "countersign.db")
+}
+
+// IssuerAt returns the issuer for a server that listens at addr: the one that is set, or else the address as a URL.
+func (c *Config) IssuerAt(addr string) string {
+	if c.Issuer != "" {
+		return c.Issuer
+	}
+	host, port, _ := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	scheme := "http"
+	if c.TLS.CertFile != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
