@@ -1,0 +1,182 @@
+// Package api is the kit that every HTTP route of the server is built with: the router that also keeps the OpenAPI
+// document, and the middleware around it: request ids, access log, panics, security headers, CORS, cross-site
+// protection, body limits and client addresses.
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/countersign-auth/countersign/problem"
+)
+
+// MaxBody is the largest request body that any route reads, in bytes.
+const MaxBody = 64 << 10
+
+// Config is what the middleware needs to know. Its zero value works: no log, no CORS, no trusted proxy, plain HTTP.
+type Config struct {
+	// Log receives panics and technical faults, and the access log if AccessLog is set.
+	Log       *slog.Logger
+	AccessLog bool
+	// Origins are the origins whose pages may call the server, exactly as browsers send them.
+	Origins []string
+	// Proxies are the addresses whose forwarding headers are believed.
+	Proxies Proxies
+	// HTTPS says that clients reach the server by TLS, for Strict-Transport-Security.
+	HTTPS bool
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Wrap returns next behind the middleware.
+func Wrap(cfg Config, next http.Handler) (http.Handler, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	sameSite, err := crossOrigin(cfg.Origins, next)
+	if err != nil {
+		return nil, err
+	}
+	return &front{cfg: cfg, next: cors(cfg.Origins, sameSite)}, nil
+}
+
+// front is the outermost handler. What it does for each request is in one place because it all wraps the same writer.
+type front struct {
+	cfg  Config
+	next http.Handler
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := f.cfg.Now()
+	h := w.Header()
+	id := f.requestID(r)
+	h["X-Request-Id"] = []string{id}
+	f.secure(h)
+	// A request that carries both Transfer-Encoding and Content-Length reaches us as chunked, its length forgotten. A proxy
+	// in front may have believed the length, so what follows on this connection is not to be trusted
+	// (RFC 9112, section 6.1): it is closed after any chunked request.
+	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
+		h["Connection"] = []string{"close"}
+	}
+	rec := &recorder{ResponseWriter: w}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(rec, r.Body, MaxBody)
+	}
+
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so too
+				panic(v)
+			}
+			f.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "panic",
+				slog.String("request_id", id), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+			if rec.status == 0 {
+				problem.Write(rec, errors.New("panic"))
+			}
+		}
+		if f.cfg.AccessLog {
+			f.log(r, rec, id, start)
+		}
+	}()
+	f.next.ServeHTTP(rec, r)
+}
+
+var (
+	noSniff    = []string{"nosniff"}
+	noReferrer = []string{"no-referrer"}
+	noStore    = []string{"no-store"}
+	nothing    = []string{"default-src 'none'; frame-ancestors 'none'"}
+	jsonType   = []string{"application/json"}
+	oneYear    = []string{"max-age=31536000"}
+)
+
+// secure sets the headers of every answer. A handler may replace them by what its content needs.
+func (f *front) secure(h http.Header) {
+	h["X-Content-Type-Options"] = noSniff
+	h["Referrer-Policy"] = noReferrer
+	h["Cache-Control"] = noStore
+	h["Content-Security-Policy"] = nothing
+	if f.cfg.HTTPS {
+		h["Strict-Transport-Security"] = oneYear
+	}
+}
+
+// log writes the access line. The query is left out, because it may carry a token.
+func (f *front) log(r *http.Request, rec *recorder, id string, start time.Time) {
+	status := rec.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	f.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+		slog.String("request_id", id),
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.Path),
+		slog.Int("status", status),
+		slog.Int64("bytes", rec.bytes),
+		slog.Duration("took", f.cfg.Now().Sub(start)),
+		slog.String("client", f.cfg.Proxies.Client(r).String()),
+	)
+}
+
+// Fail answers with err, and logs it if it is the server's fault.
+func Fail(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
+	e := problem.From(err)
+	if e.Status >= 500 && r.Context().Err() == nil {
+		log.LogAttrs(r.Context(), slog.LevelError, "request failed",
+			slog.String("request_id", w.Header().Get("X-Request-Id")), slog.String("path", r.URL.Path), slog.Any("error", err))
+	}
+	problem.Write(w, e)
+}
+
+// JSON answers 200 with v, which must be of a type that always marshals.
+func JSON(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	w.Header()["Content-Type"] = jsonType
+	_, _ = w.Write(append(body, '\n')) // what fails here is the connection
+}
+
+// recorder notes what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
+
+func (rec *recorder) WriteHeader(status int) {
+	if rec.status == 0 && status >= 200 {
+		rec.status = status
+	}
+	rec.ResponseWriter.WriteHeader(status)
+}
+
+func (rec *recorder) Write(b []byte) (int, error) {
+	if rec.status == 0 {
+		rec.status = http.StatusOK
+	}
+	n, err := rec.ResponseWriter.Write(b)
+	rec.bytes += int64(n)
+	return n, err
+}
+
+// addrOf returns the address of the peer of r's connection; the zero Addr if there is none.
+func addrOf(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
+}

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"path"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/countersign-auth/countersign/problem"
+)
+
+// Router sends requests to handlers and keeps the OpenAPI document of all that it knows.
+// Routes are added before the first request; after that it is safe for concurrent use.
+type Router struct {
+	mux     *http.ServeMux
+	methods map[string][]string // by path
+	doc     *huma.OpenAPI
+}
+
+// NewRouter returns a Router without routes, whose document has that title and version.
+func NewRouter(title, version, description string) *Router {
+	rt := &Router{
+		mux:     http.NewServeMux(),
+		methods: map[string][]string{},
+		doc: &huma.OpenAPI{
+			OpenAPI:    "3.1.0",
+			Info:       &huma.Info{Title: title, Version: version, Description: description},
+			Components: &huma.Components{Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)},
+		},
+	}
+	rt.mux.HandleFunc("/", rt.unknown)
+	return rt
+}
+
+// Handle adds a route: the operation's method and path, answered by h. A route given twice panics.
+func (rt *Router) Handle(op *Operation, h http.Handler) {
+	rt.mux.Handle(op.Method+" "+op.Path, h)
+	rt.methods[op.Path] = append(rt.methods[op.Path], op.Method)
+	if op.Method == http.MethodGet {
+		rt.methods[op.Path] = append(rt.methods[op.Path], http.MethodHead)
+	}
+	if !op.Hidden {
+		rt.doc.AddOperation(op.build(rt.doc.Components.Schemas))
+	}
+}
+
+// ServeHTTP implements [http.Handler]. A path that is not in its plain form, such as //user/profile, is unknown:
+// no spelling of a path leads around a rule that a proxy or a guard has for the plain one.
+func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p || r.URL.RawPath != "" {
+		rt.unknown(w, r)
+		return
+	}
+	rt.mux.ServeHTTP(w, r)
+}
+
+// unknown answers what no route takes: 405 when the path has other methods, else 404.
+func (rt *Router) unknown(w http.ResponseWriter, r *http.Request) {
+	allow := rt.methods[r.URL.Path]
+	if len(allow) == 0 || r.URL.RawPath != "" {
+		problem.Write(w, problem.New(http.StatusNotFound, "not_found", "There is nothing at this path."))
+		return
+	}
+	e := problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "This path does not take this method.")
+	e.Allow = slices.Sorted(slices.Values(allow))
+	problem.Write(w, e)
+}
+
+// OpenAPI returns the document of all routes that were added so far, as JSON.
+func (rt *Router) OpenAPI() ([]byte, error) { return json.MarshalIndent(rt.doc, "", "  ") }
+
+// Document returns the document itself, to be read only.
+func (rt *Router) Document() *huma.OpenAPI { return rt.doc }

@@ -1,0 +1,128 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/token"
+)
+
+// ErrInvalid says that the attempt was refused: unknown subject, wrong credential, disabled user. Which of them it was
+// stands in the audit event alone.
+var ErrInvalid = errors.New("login: invalid credentials")
+
+// Attempt is somebody trying to log in.
+type Attempt struct {
+	// Method is the login method's name.
+	Method string
+	// Client is where the attempt comes from.
+	Client netip.Addr
+	// Verify checks the credential and returns the id of its user; false when it is not right. It does the same work
+	// whether the user exists or not. An error is a technical fault.
+	Verify func(ctx context.Context) (userID string, ok bool, err error)
+}
+
+// Session is a login that succeeded.
+type Session struct {
+	User   store.User
+	Access token.Access
+}
+
+// Flow leads an attempt to a session. It is safe for concurrent use.
+type Flow struct {
+	users  store.Users
+	tokens *token.Service
+	gate   *Gate
+	log    *slog.Logger
+}
+
+// NewFlow returns a Flow.
+func NewFlow(users store.Users, tokens *token.Service, gate *Gate, log *slog.Logger) *Flow {
+	return &Flow{users: users, tokens: tokens, gate: gate, log: log}
+}
+
+// Attempt verifies and, on success, opens a session. ErrInvalid refuses; an [OverloadError] asks to come back later.
+func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
+	leave, err := f.gate.Enter()
+	if err != nil {
+		return Session{}, err
+	}
+	defer leave()
+
+	userID, ok, err := a.Verify(ctx)
+	if err != nil {
+		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
+	}
+	if !ok {
+		f.audit(ctx, a, userID, "wrong_credential")
+		return Session{}, ErrInvalid
+	}
+	user, err := f.users.User(ctx, userID)
+	switch {
+	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
+		f.audit(ctx, a, userID, "no_user")
+		return Session{}, ErrInvalid
+	case err != nil:
+		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
+	case user.Disabled():
+		f.audit(ctx, a, userID, "disabled")
+		return Session{}, ErrInvalid
+	}
+
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Session{}, err
+	}
+	access, err := f.tokens.Mint(token.User{ID: user.ID, Email: user.Email}, id.String())
+	if err != nil {
+		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
+	}
+	f.audit(ctx, a, userID, "ok")
+	return Session{User: user, Access: access}, nil
+}
+
+func (f *Flow) audit(ctx context.Context, a Attempt, userID, result string) {
+	f.log.LogAttrs(ctx, slog.LevelInfo, "login", slog.String("method", a.Method), slog.String("result", result),
+		slog.String("user", userID), slog.String("client", a.Client.String()))
+}
+
+// OverloadError says that more work waits than can be done in time.
+type OverloadError struct{ RetryAfter time.Duration }
+
+// Error implements error.
+func (e *OverloadError) Error() string { return "login: too many password checks are waiting" }
+
+// Gate bounds how many password checks are wanted at once, so that a storm of logins is refused quickly instead of
+// being queued until every client has given up. It is safe for concurrent use.
+type Gate struct{ places chan struct{} }
+
+// gateWait is about how long the last of a full gate waits: what a refused client is told to wait too.
+const gateWait = 2 * time.Second
+
+// NewGate returns a Gate with that many places; zero or less means no bound.
+func NewGate(places int) *Gate {
+	if places <= 0 {
+		return &Gate{}
+	}
+	return &Gate{places: make(chan struct{}, places)}
+}
+
+// Enter takes a place, which leave gives back. It never waits: with all places taken it returns an [OverloadError].
+func (g *Gate) Enter() (leave func(), err error) {
+	if g.places == nil {
+		return func() {}, nil
+	}
+	select {
+	case g.places <- struct{}{}:
+		return func() { <-g.places }, nil
+	default:
+		return nil, &OverloadError{RetryAfter: gateWait}
+	}
+}

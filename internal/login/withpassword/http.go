@@ -1,0 +1,124 @@
+package withpassword
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/login"
+	"github.com/countersign-auth/countersign/passport/local"
+	"github.com/countersign-auth/countersign/problem"
+)
+
+// Credentials is the body of /signup and /login.
+type Credentials struct {
+	Email    string `json:"email" format:"email" maxLength:"254" example:"mike@example.com"`
+	Password string `json:"password" format:"password" maxLength:"1024" example:"correct horse battery"`
+}
+
+// Created is the answer to /signup.
+type Created struct {
+	Message string `json:"message" example:"Signup successful"`
+	User    User   `json:"user"`
+}
+
+// User is a user as sign-up shows it.
+type User struct {
+	ID        string    `json:"_id" doc:"Opaque and unchanging"`
+	Email     string    `json:"email"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// LoggedIn is the answer to /login.
+type LoggedIn struct {
+	Token     string `json:"token" doc:"A JWT for Authorization: Bearer"`
+	TokenType string `json:"token_type" enum:"Bearer"`
+	ExpiresIn int    `json:"expires_in" doc:"Seconds until the token expires"`
+}
+
+// HTTP is what the routes need beside the service.
+type HTTP struct {
+	Log     *slog.Logger
+	Proxies api.Proxies
+	// Realm is the realm of challenges.
+	Realm string
+}
+
+type handler struct {
+	HTTP
+	service *Service
+	reader  local.Reader
+}
+
+// Routes adds /signup and /login.
+func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
+	h := &handler{HTTP: cfg, service: s, reader: local.Reader{UsernameField: "email", MaxBody: api.MaxBody}}
+	if err := h.reader.Validate(); err != nil {
+		return err
+	}
+	rt.Handle(&api.Operation{
+		Method: http.MethodPost, Path: "/signup", ID: "signup", Tag: "Founding routes",
+		Summary:     "Make a user",
+		Description: "Addresses compare case-insensitively. The answer never holds the password or its hash.",
+		Body:        Credentials{}, Forms: true, OK: Created{},
+		Problems: []int{400, 408, 409, 415, 422, 503},
+	}, http.HandlerFunc(h.signUp))
+	rt.Handle(&api.Operation{
+		Method: http.MethodPost, Path: "/login", ID: "login", Tag: "Founding routes",
+		Summary:     "Log in with address and password",
+		Description: "The answer to a wrong password and to an unknown address is the same, in words and in time.",
+		Body:        Credentials{}, Forms: true, OK: LoggedIn{},
+		Problems: []int{400, 401, 408, 415, 503},
+	}, http.HandlerFunc(h.logIn))
+	return nil
+}
+
+func (h *handler) signUp(w http.ResponseWriter, r *http.Request) {
+	c, err := h.reader.Read(r)
+	if err != nil {
+		api.Fail(h.Log, w, r, err)
+		return
+	}
+	user, err := h.service.SignUp(r.Context(), c.Username, c.Password)
+	if err != nil {
+		api.Fail(h.Log, w, r, h.explain(err))
+		return
+	}
+	api.JSON(w, Created{Message: "Signup successful", User: User{ID: user.ID, Email: user.Email, CreatedAt: user.CreatedAt.UTC().Truncate(time.Second)}})
+}
+
+func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
+	c, err := h.reader.Read(r)
+	if err != nil {
+		api.Fail(h.Log, w, r, err)
+		return
+	}
+	session, err := h.service.LogIn(r.Context(), c.Username, c.Password, h.Proxies.Client(r))
+	if err != nil {
+		api.Fail(h.Log, w, r, h.explain(err))
+		return
+	}
+	api.JSON(w, LoggedIn{Token: session.Access.Token, TokenType: "Bearer", ExpiresIn: int(session.Access.TTL.Seconds())})
+}
+
+// explain says what a client may know of err.
+func (h *handler) explain(err error) error {
+	var invalid *InvalidError
+	var overload *login.OverloadError
+	switch {
+	case errors.As(err, &invalid):
+		return problem.New(http.StatusUnprocessableEntity, "invalid_fields", "Some fields are not valid.").WithFields(invalid.Fields...)
+	case errors.Is(err, ErrTaken):
+		return problem.New(http.StatusConflict, "email_taken", "There is a user with this e-mail address already. Log in instead.")
+	case errors.Is(err, login.ErrInvalid):
+		return problem.New(http.StatusUnauthorized, "invalid_credentials", "The e-mail address or the password is wrong.").
+			WithChallenges(problem.Bearer(h.Realm))
+	case errors.As(err, &overload):
+		return problem.New(http.StatusServiceUnavailable, "busy", "Too many logins at this moment. Try again shortly.").
+			WithRetryAfter(overload.RetryAfter).WithCause(err)
+	default:
+		return err
+	}
+}
