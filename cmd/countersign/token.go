@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/google/uuid"
+
+	"github.com/countersign-auth/countersign/internal/app"
+	"github.com/countersign-auth/countersign/internal/token"
+)
+
+// tokenSettings are the settings that say which tokens are good.
+var tokenSettings = []string{"data", "database", "listen", "issuer", "jwt.audience", "jwt.secret_file"}
+
+func tokenCommand(w *world) *cobra.Command {
+	return group("token", "Sign, verify and explain tokens", tokenSign(w), tokenVerify(w), tokenExplain(w))
+}
+
+// onTokens returns a command that works on tokens with the keys of the server.
+func onTokens(w *world, cmd *cobra.Command, run func(cmd *cobra.Command, a *app.App, args []string) error) *cobra.Command {
+	s := addSettings(cmd, tokenSettings...)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		a, err := s.open(cmd, w, false)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, a.Close()) }()
+		return run(cmd, a, args)
+	}
+	return cmd
+}
+
+func tokenSign(w *world) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "sign EMAIL|ID", Short: "Print an access token for a user, as a login would make it", Args: arguments("EMAIL|ID"),
+	}
+	addJSON(cmd, &asJSON)
+	return onTokens(w, cmd, func(cmd *cobra.Command, a *app.App, args []string) error {
+		u, err := findUser(cmd.Context(), a.Store, args[0])
+		if err != nil {
+			return err
+		}
+		if u.Disabled() {
+			return fmt.Errorf("%s is disabled: see `countersign user enable`", u.Email)
+		}
+		session, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		access, err := a.Tokens.Mint(token.User{ID: u.ID, Email: u.Email}, session.String())
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(cmd, map[string]any{"token": access.Token, "token_type": "Bearer", "expires_in": int(access.TTL.Seconds())})
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), access.Token)
+		return err
+	})
+}
+
+func tokenVerify(w *world) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "verify [TOKEN]", Short: "Say whether the server would take a token; without TOKEN it is read from stdin", Args: cobra.MaximumNArgs(1),
+	}
+	addJSON(cmd, &asJSON)
+	return onTokens(w, cmd, func(cmd *cobra.Command, a *app.App, args []string) error {
+		text, err := tokenText(cmd, args)
+		if err != nil {
+			return err
+		}
+		t, err := a.Tokens.Verify(cmd.Context(), text)
+		if err != nil {
+			return fmt.Errorf("refused: %w; `countersign token explain` shows every check", err)
+		}
+		if asJSON {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", t.Payload())
+			return err
+		}
+		holder, _ := token.HolderOf(t)
+		expires := "never"
+		if !t.ExpiresAt.IsZero() {
+			expires = fmt.Sprintf("%s (in %s)", t.ExpiresAt.Format(time.RFC3339), time.Until(t.ExpiresAt).Round(time.Second))
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "good\nuser     %s %s\nexpires  %s\n", holder.ID, holder.Email, expires)
+		return err
+	})
+}
+
+func tokenExplain(w *world) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "explain [TOKEN]", Short: "Show every check that a token passes or fails; without TOKEN it is read from stdin", Args: cobra.MaximumNArgs(1),
+	}
+	addJSON(cmd, &asJSON)
+	return onTokens(w, cmd, func(cmd *cobra.Command, a *app.App, args []string) error {
+		text, err := tokenText(cmd, args)
+		if err != nil {
+			return err
+		}
+		x := a.Tokens.Explain(cmd.Context(), text)
+		if asJSON {
+			err = printJSON(cmd, x)
+		} else {
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), x)
+		}
+		if err == nil && !x.Valid() {
+			err = errRefused
+		}
+		return err
+	})
+}
+
+// errRefused ends the command with a failure that the output has explained already.
+var errRefused = errors.New("")
+
+func tokenText(cmd *cobra.Command, args []string) (string, error) {
+	if len(args) == 1 && args[0] != "-" {
+		return args[0], nil
+	}
+	text, err := readLine(cmd.InOrStdin())
+	if err == nil && text == "" {
+		err = errors.New("no token came on stdin")
+	}
+	return text, err
+}
+
+func keyCommand(w *world) *cobra.Command {
+	return group("key", "Show the keys that sign tokens", keyList(w))
+}
+
+func keyList(w *world) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{Use: "list", Short: "List the keys, the one that signs first", Args: arguments()}
+	addJSON(cmd, &asJSON)
+	return onTokens(w, cmd, func(cmd *cobra.Command, a *app.App, _ []string) error {
+		type keyView struct {
+			ID        string    `json:"id"`
+			Algorithm string    `json:"algorithm"`
+			Signs     bool      `json:"signs"`
+			CreatedAt time.Time `json:"created_at"`
+		}
+		keys := []keyView{}
+		for i, k := range a.Tokens.Keys() {
+			keys = append(keys, keyView{k.ID, k.Algorithm, i == 0, k.CreatedAt})
+		}
+		if asJSON {
+			return printJSON(cmd, keys)
+		}
+		if len(keys) == 0 {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "Tokens are signed with the shared jwt.secret; there are no other keys.")
+			return err
+		}
+		t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "ID\tALGORITHM\tUSE\tCREATED")
+		for _, k := range keys {
+			use := "verifies"
+			if k.Signs {
+				use = "signs"
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", k.ID, k.Algorithm, use, k.CreatedAt.Format(time.DateOnly))
+		}
+		return t.Flush()
+	})
+}

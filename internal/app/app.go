@@ -1,0 +1,124 @@
+// Package app puts the server together: configuration to store to services to routes. It alone knows all the parts.
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/account"
+	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/config"
+	"github.com/countersign-auth/countersign/internal/login"
+	"github.com/countersign-auth/countersign/internal/login/withpassword"
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/token"
+	"github.com/countersign-auth/countersign/password"
+)
+
+// realm is the realm of every challenge.
+const realm = "countersign"
+
+// App is everything but the listener: the store and the services over it. Close it when done.
+type App struct {
+	Config    *config.Config
+	Store     store.Store
+	Tokens    *token.Service
+	Passwords *withpassword.Service
+
+	flow     *login.Flow
+	log      *slog.Logger
+	now      func() time.Time
+	draining atomic.Bool
+}
+
+// Open opens the store and makes the services. Addr is where the server listens, or would: it is the issuer until one
+// is set. A nil now means time.Now.
+func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger, now func() time.Time) (_ *App, err error) {
+	if now == nil {
+		now = time.Now
+	}
+	a := &App{Config: cfg, log: log, now: now}
+	if a.Store, err = openStore(ctx, cfg); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = a.Store.Close() // the first error says more
+		}
+	}()
+	issuer := cfg.IssuerAt(addr)
+	audience := cfg.JWT.Audience
+	if audience == "" {
+		audience = issuer
+	}
+	a.Tokens, err = token.Open(ctx, a.Store, token.Config{
+		Issuer: issuer, Audience: audience, TTL: cfg.JWT.AccessTTL,
+		Secret: []byte(cfg.JWT.Secret.Reveal()), InsecureAllowShortSecret: cfg.JWT.InsecureAllowShortSecret,
+		LegacySecret: []byte(cfg.JWT.LegacySecret.Reveal()), LegacyUntil: cfg.JWT.AcceptLegacyUntil,
+		Now: now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	hasher, err := password.New(password.Config{Algorithm: password.Algorithm(cfg.Password.Algorithm), BcryptCost: cfg.Password.BcryptCost})
+	if err != nil {
+		return nil, err
+	}
+	gate := login.NewGate(places(cfg))
+	a.flow = login.NewFlow(a.Store, a.Tokens, gate, log)
+	a.Passwords = withpassword.New(withpassword.Config{
+		Users: a.Store, Hasher: hasher, Flow: a.flow, Gate: gate, Log: log, Now: now, MinLength: cfg.Password.MinLength,
+	})
+	return a, nil
+}
+
+// places is how many password checks may be wanted at once: what the processors do in about two seconds.
+func places(cfg *config.Config) int {
+	if cfg.InsecureNoLimits {
+		return 0
+	}
+	return 32 * runtime.GOMAXPROCS(0)
+}
+
+// Close closes the store.
+func (a *App) Close() error { return a.Store.Close() }
+
+// Handler returns all routes behind all middleware.
+func (a *App) Handler() (http.Handler, error) {
+	proxies := api.Proxies(a.Config.TrustedProxies)
+	rt := api.NewRouter("Countersign", Version(), "Signup, login and signed tokens for any API.")
+	rt.Security(a.Config.TokenQueryParameter)
+	for _, addRoutes := range a.methods(proxies) {
+		if err := addRoutes(rt); err != nil {
+			return nil, err
+		}
+	}
+	err := account.Routes(rt, account.HTTP{
+		Log: a.log, Users: a.Store, Tokens: a.Tokens, Realm: realm, TokenParameter: a.Config.TokenQueryParameter,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.operationRoutes(rt)
+	if err := rt.ServeDocs(); err != nil {
+		return nil, err
+	}
+	return api.Wrap(api.Config{
+		Log: a.log, AccessLog: a.Config.AccessLog, Origins: a.Config.CORSOrigins, Proxies: proxies,
+		HTTPS: a.Config.TLS.CertFile != "", Now: a.now,
+	}, rt)
+}
+
+// Version returns the version of this binary, as the Go toolchain recorded it.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "0.1.0-dev"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,15 @@
+package app
+
+import (
+	"context"
+
+	"github.com/countersign-auth/countersign/internal/config"
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/store/sqlstore"
+)
+
+// openStore opens the database that the configuration names. A new kind of store is a folder below internal/store and
+// a case here; config.Validate knows which URLs are possible.
+func openStore(ctx context.Context, cfg *config.Config) (store.Store, error) {
+	return sqlstore.Open(ctx, cfg.DatabasePath())
+}

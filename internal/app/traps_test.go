@@ -1,0 +1,241 @@
+package app_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/testkit"
+)
+
+// The ten Go traps that each was seen to open a server like this one. The numbers are those of the security notes that
+// the project was begun with. Trap 3, a dummy hash that takes no time, is one of counting hash operations and is held
+// by package password (TestEqualWork).
+
+func TestTrap01NULMakesTwoPasswordsOne(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	s.SignUp(t, "mike@example.com")
+	if res := s.Form(t, "/login", "email", "mike@example.com", "password", testkit.Password+"\x00"+testkit.Password); res.Status != 401 {
+		t.Errorf("login: %d", res.Status)
+	}
+	if res := s.Form(t, "/signup", "email", "eve@example.com", "password", testkit.Password+"\x00x"); res.Status != 422 {
+		t.Errorf("signup: %d", res.Status)
+	}
+}
+
+func TestTrap02BcryptSees72Bytes(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	pw := testkit.Canary + strings.Repeat("x", 72-len(testkit.Canary))
+	for i, password := range []string{pw, pw + "y", pw + "yz"} {
+		email := fmt.Sprintf("m%d@example.com", i)
+		if res := s.Form(t, "/signup", "email", email, "password", password); res.Status != 200 {
+			t.Fatalf("%d bytes: signup %d", len(password), res.Status)
+		}
+		for _, guess := range []string{pw[:71], pw, pw + "y", pw + "yz", pw + "z"} {
+			want := 401
+			if guess == password {
+				want = 200
+			}
+			if res := s.Form(t, "/login", "email", email, "password", guess); res.Status != want {
+				t.Errorf("a password of %d bytes, a guess of %d: %d", len(password), len(guess), res.Status)
+			}
+		}
+	}
+}
+
+// claims returns good claims for s, with one member added or replaced by raw JSON; an empty value leaves it out.
+func claims(s *testkit.Server, name, value string) string {
+	now := s.Clock.Now()
+	members := []struct{ name, value string }{
+		{"iss", `"` + s.URL + `"`}, {"aud", `"` + s.URL + `"`}, {"sub", `"u1"`}, {"exp", fmt.Sprint(now.Add(time.Minute).Unix())},
+		{"iat", fmt.Sprint(now.Unix())}, {"user", `{"_id":"u1","email":"mike@example.com"}`},
+	}
+	var parts []string
+	for _, m := range members {
+		if m.name == name {
+			if m.value = value; value == "" {
+				continue
+			}
+			name = ""
+		}
+		parts = append(parts, `"`+m.name+`":`+m.value)
+	}
+	if name != "" && value != "" {
+		parts = append(parts, `"`+name+`":`+value)
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+const goodHeader = `{"alg":"HS256","typ":"JWT"}`
+
+// refusesTokens sends each token in the header and in the query. None may get through.
+func refusesTokens(t *testing.T, s *testkit.Server, tokens map[string]string) {
+	t.Helper()
+	if good := testkit.Forge(testkit.Secret, goodHeader, claims(s, "", "")); s.Profile(t, good).Status != 200 {
+		t.Fatalf("the good token is refused: %s", s.Profile(t, good).Body)
+	}
+	for name, token := range tokens {
+		if res := s.Profile(t, token); res.Status != 401 && res.Status != 400 {
+			t.Errorf("%s, in the header: %d %s", name, res.Status, res.Body)
+		}
+		query := strings.NewReplacer("%", "%25", "&", "%26", "+", "%2B", "#", "%23", "\n", "%0A", "\r", "%0D", " ", "%20", "\x00", "%00").Replace(token)
+		if res := s.Do(t, s.Request(t, "GET", "/user/profile?secret_token="+query, "")); res.Status != 401 && res.Status != 400 {
+			t.Errorf("%s, in the query: %d %s", name, res.Status, res.Body)
+		}
+	}
+}
+
+func TestTrap04CaseAndDuplicatesInJSON(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, "jwt.secret="+testkit.Secret)
+	forge := func(header, payload string) string { return testkit.Forge(testkit.Secret, header, payload) }
+	good := claims(s, "", "")
+	refusesTokens(t, s, map[string]string{
+		"alg twice":            forge(`{"alg":"HS256","alg":"HS256","typ":"JWT"}`, good),
+		"only ALG":             forge(`{"ALG":"HS256","typ":"JWT"}`, good),
+		"alg none":             forge(`{"alg":"none","typ":"JWT"}`, good),
+		"sub twice":            forge(goodHeader, strings.Replace(good, `"sub":"u1"`, `"sub":"u2","sub":"u1"`, 1)),
+		"sub with a long s":    forge(goodHeader, strings.Replace(good, `"sub"`, `"ſub"`, 1)),
+		"sub twice, escaped":   forge(goodHeader, strings.Replace(good, `"sub":"u1"`, `"sub":"u2","s\u0075b":"u1"`, 1)),
+		"user._id twice":       forge(goodHeader, claims(s, "user", `{"_id":"u1","_id":"u1"}`)),
+		"user is another one":  forge(goodHeader, claims(s, "user", `{"_id":"u2"}`)),
+		"text behind":          forge(goodHeader, good+"x"),
+		"a second object":      forge(goodHeader, good+"{}"),
+		"a list":               forge(goodHeader, "["+good+"]"),
+		"null":                 forge(goodHeader, "null"),
+		"a byte order mark":    forge(goodHeader, "\ufeff"+good),
+		"a header that is not": forge(`"HS256"`, good),
+	})
+	for name, body := range map[string]string{
+		"twice":           `{"email":"a@example.com","email":"b@example.com","password":"` + testkit.Password + `"}`,
+		"twice, escaped":  `{"email":"a@example.com","e\u006dail":"b@example.com","password":"` + testkit.Password + `"}`,
+		"other case":      `{"Email":"a@example.com","password":"` + testkit.Password + `"}`,
+		"other case, too": `{"email":"a@example.com","EMAIL":"b@example.com","password":"` + testkit.Password + `"}`,
+		"Kelvin":          `{"email":"a@example.com","password":"` + testkit.Password + `","email":1}`,
+		"trailing":        `{"email":"a@example.com","password":"` + testkit.Password + `"}{}`,
+	} {
+		if res := s.JSON(t, "/signup", body); res.Status != 400 {
+			t.Errorf("%s: %d %s", name, res.Status, res.Body)
+		}
+	}
+}
+
+func TestTrap05DepthAndEncoding(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, "jwt.secret="+testkit.Secret)
+	forge := func(payload string) string { return testkit.Forge(testkit.Secret, goodHeader, payload) }
+	refusesTokens(t, s, map[string]string{
+		"deep":           forge(claims(s, "x", strings.Repeat("[", 2000)+strings.Repeat("]", 2000))),
+		"invalid UTF-8":  forge(claims(s, "sub", "\"u\xff\"")),
+		"lone surrogate": forge(claims(s, "user", `{"_id":"\ud800"}`)),
+	})
+	pw := `"password":"` + testkit.Password + `"`
+	for name, body := range map[string]string{
+		"deep":           `{"email":"a@example.com",` + pw + `,"x":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`,
+		"deep objects":   strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000),
+		"invalid UTF-8":  "{\"email\":\"a\xff@example.com\"," + pw + "}",
+		"lone surrogate": `{"email":"a@example.com","password":"` + testkit.Password + `\ud800"}`,
+	} {
+		if res := s.JSON(t, "/signup", body); res.Status != 400 {
+			t.Errorf("%s: %d %s", name, res.Status, res.Body)
+		}
+	}
+}
+
+func TestTrap06OneTokenHasOneSpelling(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, "jwt.secret="+testkit.Secret)
+	good := testkit.Forge(testkit.Secret, goodHeader, claims(s, "", ""))
+	last := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", good[len(good)-1])
+	tokens := map[string]string{
+		"padding":         good + "=",
+		"trailing bits":   good[:len(good)-1] + string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last^1]),
+		"a fourth part":   good + ".",
+		"a space":         good + " ",
+		"no signature":    good[:strings.LastIndex(good, ".")+1],
+		"standard base64": strings.NewReplacer("-", "+", "_", "/").Replace(good) + "+",
+		"cut":             good[:len(good)-2],
+	}
+	delete(tokens, "a space") // header values are trimmed by HTTP itself; the query case stands below
+	refusesTokens(t, s, tokens)
+	for _, end := range []string{"%0A", "%0D%0A", "%20", "%00", "=", "%3D"} {
+		if res := s.Do(t, s.Request(t, "GET", "/user/profile?secret_token="+good+end, "")); res.Status == 200 {
+			t.Errorf("%s behind the token is taken", end)
+		}
+	}
+	middle := len(good) - 10
+	if res := s.Do(t, s.Request(t, "GET", "/user/profile?secret_token="+good[:middle]+"%0A"+good[middle:], "")); res.Status == 200 {
+		t.Error("a newline inside the token is taken")
+	}
+}
+
+func TestTrap07NumericDates(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, "jwt.secret="+testkit.Secret)
+	tokens := map[string]string{}
+	for _, exp := range []string{"", "0", "-1", "1", "null", `"9999999999"`, "[]", "true", "1e308", "1e400", "9223372036854775807", "9223372036854775808",
+		"253402300800", strings.Repeat("9", 1000), "0x10", "1_000", "+1", "01795471597", ".5", "NaN", "Infinity"} {
+		tokens["exp "+exp] = testkit.Forge(testkit.Secret, goodHeader, claims(s, "exp", exp))
+	}
+	future := fmt.Sprint(s.Clock.Now().Add(time.Hour).Unix())
+	for _, v := range []string{future, "1e308", `"0"`, "null", "[]"} {
+		tokens["nbf "+v] = testkit.Forge(testkit.Secret, goodHeader, claims(s, "nbf", v))
+		tokens["iat "+v] = testkit.Forge(testkit.Secret, goodHeader, claims(s, "iat", v))
+	}
+	refusesTokens(t, s, tokens)
+}
+
+func TestTrap08CredentialsInTheQuery(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	s.SignUp(t, "mike@example.com")
+	const form = "Content-Type: application/x-www-form-urlencoded"
+	pw := strings.ReplaceAll(testkit.Password, " ", "+")
+	for _, c := range []struct{ query, body string }{
+		{"?password=" + pw, "email=mike@example.com"},
+		{"?password=" + pw, "email=mike@example.com&password=" + pw},
+		{"?email=mike@example.com&password=" + pw, ""},
+		{"?email=mike@example.com", "password=" + pw},
+	} {
+		for _, path := range []string{"/login", "/signup"} {
+			if res := s.Do(t, s.Request(t, "POST", path+c.query, c.body, form)); res.Status != 400 {
+				t.Errorf("%s %s with body %s: %d", path, c.query, c.body, res.Status)
+			}
+		}
+	}
+}
+
+func TestTrap09CaseOfAddresses(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	id := s.SignUp(t, "kim@example.com")
+	for _, same := range []string{"KIM@example.com", "\u212aim@example.com", "kim@EXAMPLE.COM"} {
+		if got := s.Profile(t, s.LogIn(t, same)).Get("user", "_id"); got != id {
+			t.Errorf("%q is another user", same)
+		}
+		if res := s.Form(t, "/signup", "email", same, "password", testkit.Password); res.Status != 409 {
+			t.Errorf("%q can sign up: %d", same, res.Status)
+		}
+	}
+	for _, other := range []string{"kım@example.com", "KİM@example.com"} { // dotless i; capital I with a dot
+		if res := s.Form(t, "/login", "email", other, "password", testkit.Password); res.Status != 401 {
+			t.Errorf("%q logs in as kim: %d", other, res.Status)
+		}
+	}
+	if other := s.SignUp(t, "kım@example.com"); other == id {
+		t.Error("dotless i is the same user")
+	}
+}
+
+func TestTrap10MoreThanAnAddress(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	for _, email := range []string{"Foo <a@b.com>", "a@b.com (c)", "a@[127.0.0.1]", `"a b"@x.com`, "a@x.com\r\nBcc: v@x.com", "a@x.com\x00", "a@x.com ", strings.Repeat("a", 320) + "@x.com"} {
+		if res := s.Form(t, "/signup", "email", email, "password", testkit.Password); res.Status != 422 || !strings.Contains(res.Body, `"field":"email"`) {
+			t.Errorf("%q: %d %s", email, res.Status, res.Body)
+		}
+	}
+}
