@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+)
+
+// How often a server is started for the median, and how long it rests after a
+// login before its memory is read.
+const (
+	coldStarts = 10
+	idle       = 2 * time.Second
+)
+
+// A bench is one run.
+type bench struct {
+	options
+	tmp       string
+	log       io.Writer
+	processes []*process
+}
+
+// A row is what was seen of one server.
+type row struct {
+	*instance
+	samples     []sample
+	starts      []time.Duration // empty unless measured
+	residentMiB float64
+}
+
+func (b *bench) progress(format string, args ...any) {
+	fmt.Fprintf(b.log, "bench: "+format+"\n", args...)
+}
+
+// bringUp starts s and makes an account there. When s is to be timed it is
+// started anew over the database that has the account.
+func (b *bench) bringUp(ctx context.Context, s server) (*row, error) {
+	b.progress("starting %s", s.label)
+	addr, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	i := &instance{server: s, base: "http://" + addr}
+	i.email, i.password = newAccount()
+	r := &row{instance: i}
+	if _, err := b.launch(ctx, i, addr); err != nil {
+		return nil, err
+	}
+	if err := i.signUp(ctx); err != nil || !s.startup {
+		return r, err
+	}
+	for range coldStarts {
+		took, err := b.relaunch(ctx, i, addr)
+		if err != nil {
+			return nil, err
+		}
+		r.starts = append(r.starts, took)
+	}
+	// The last of these runs has seen nothing but the polling.
+	if _, err := i.logIn(ctx); err != nil {
+		return nil, err
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(idle):
+	}
+	r.residentMiB, err = i.resident()
+	return r, err
+}
+
+// launch starts i and says how long it took from exec to the first right answer.
+func (b *bench) launch(ctx context.Context, i *instance, addr string) (time.Duration, error) {
+	arg, env := i.listen(addr)
+	begin := time.Now()
+	p, err := b.start(ctx, i.server.name, append(i.argv[:len(i.argv):len(i.argv)], arg...), append(i.env[:len(i.env):len(i.env)], env...))
+	if err != nil {
+		return 0, err
+	}
+	i.process = p
+	if err := i.waitReady(ctx); err != nil {
+		return 0, err
+	}
+	return time.Since(begin), nil
+}
+
+func (b *bench) relaunch(ctx context.Context, i *instance, addr string) (time.Duration, error) {
+	if err := i.stop(); err != nil {
+		return 0, err
+	}
+	return b.launch(ctx, i, addr)
+}
+
+// load runs the rounds. They alternate over the servers, so that a machine
+// that slows down halfway slows all of them.
+func (b *bench) load(ctx context.Context, s scenario, rows []*row) error {
+	if b.warmup > 0 {
+		b.progress("warming up, %v each", b.warmup)
+		for _, r := range rows {
+			if _, err := b.once(ctx, s, r.instance, b.warmup); err != nil {
+				return err
+			}
+		}
+	}
+	for n := range b.rounds {
+		for _, r := range rows {
+			got, err := b.once(ctx, s, r.instance, b.duration)
+			if err != nil {
+				return err
+			}
+			r.samples = append(r.samples, got)
+			b.progress("round %d of %d: %s: %s req/s", n+1, b.rounds, r.label, thousands(got.perSecond))
+		}
+	}
+	return nil
+}
+
+func (b *bench) once(ctx context.Context, s scenario, i *instance, d time.Duration) (sample, error) {
+	req, err := s.prepare(ctx, i)
+	if err != nil {
+		return sample{}, err
+	}
+	return b.hammer(ctx, s, i, req, d)
+}

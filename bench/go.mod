@@ -1,0 +1,7 @@
+module github.com/countersign-auth/countersign/bench
+
+go 1.26.0
+
+ignore ./express
+
+require github.com/golang-jwt/jwt/v5 v5.3.1
