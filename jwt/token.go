@@ -98,20 +98,17 @@ func (d document) claim(name string) (json.RawMessage, bool) {
 }
 
 func (d document) string(path []string) (string, bool) {
-	members := d.members
-	for i, name := range path {
-		v, ok := strictjson.Find(members, name)
+	if len(path) == 0 {
+		return "", false
+	}
+	v, ok := strictjson.Find(d.members, path[0])
+	for _, name := range path[1:] {
 		if !ok {
 			return "", false
 		}
-		if i == len(path)-1 {
-			return v.Text()
-		}
-		if members, ok = v.Members(); !ok {
-			return "", false
-		}
+		v, ok = v.Member(name)
 	}
-	return "", false
+	return v.Text()
 }
 
 // parseClaims reads the claims as a strict JSON object, whatever they are.

@@ -175,6 +175,9 @@ func (s *Service) legacyAccepted() bool {
 // isLegacy reports whether the founding app made t. It named no issuer; a token that names one must pass as ours,
 // even when both secrets are the same.
 func isLegacy(t *jwt.Token) bool {
+	if t.Issuer != "" {
+		return false
+	}
 	_, hasIssuer := t.Claim("iss")
 	_, hasUser := t.String("user", "_id")
 	return !hasIssuer && hasUser

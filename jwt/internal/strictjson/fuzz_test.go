@@ -73,6 +73,9 @@ func compare(t *testing.T, v strictjson.Value) {
 			t.Fatalf("%q has %d members, want %d", v.Raw, len(members), len(want))
 		}
 		for _, m := range members {
+			if one, ok := v.Member(string(m.Name)); !ok || !bytes.Equal(one.Raw, m.Raw) || one.Kind != m.Kind {
+				t.Fatalf("member %q of %q is %q (%v)", m.Name, v.Raw, one.Raw, ok)
+			}
 			compare(t, m.Value)
 		}
 	case float64:

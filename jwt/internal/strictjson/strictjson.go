@@ -132,6 +132,29 @@ func (v Value) Members() ([]Member, bool) {
 	return members, err == nil
 }
 
+// Member returns the member of that name of an object that Parse accepted, without the cost of listing them all.
+func (v Value) Member(name string) (Value, bool) {
+	if v.Kind != Object {
+		return Value{}, false
+	}
+	s := scanner{data: v.Raw, pos: 1, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
+	for s.space(); s.peek() == '"'; s.space() {
+		got, err := s.text()
+		if err != nil || !s.expect(':') {
+			break
+		}
+		member, err := s.value()
+		if err != nil {
+			break
+		}
+		if string(got) == name {
+			return member, true
+		}
+		s.expect(',')
+	}
+	return Value{}, false
+}
+
 // unescape expects the inside of a string that was accepted. Without a backslash it returns text itself.
 func unescape(text []byte) []byte {
 	i := bytes.IndexByte(text, '\\')

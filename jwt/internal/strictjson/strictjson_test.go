@@ -81,6 +81,14 @@ func TestValues(t *testing.T) {
 			t.Errorf("%q is found", name)
 		}
 	}
+	if v, found := find("o").Member("k"); !found || string(v.Raw) != `"v"` {
+		t.Errorf("%q, %v", v.Raw, found)
+	}
+	for _, name := range []string{"K", "", "v"} {
+		if _, found := find("o").Member(name); found {
+			t.Errorf("%q is found", name)
+		}
+	}
 	n := find("n")
 	_, isText := n.Text()
 	_, isList := n.Elements()
