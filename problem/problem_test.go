@@ -164,3 +164,16 @@ func ExampleWrite() {
 	// 401 Bearer realm="api", error="invalid_token", error_description="The token has expired."
 	// {"title":"Unauthorized","status":401,"code":"invalid_token","detail":"The token has expired."}
 }
+
+func FuzzPrefersHTML(f *testing.F) {
+	for _, s := range []string{"text/html", "*/*", "application/json;q=0.5, text/html;q=1", ";q=,", "text/html;q=NaN"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, accept string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Accept"] = []string{accept}
+		if problem.PrefersHTML(r) && !strings.Contains(strings.ToLower(accept), "html") {
+			t.Errorf("%q does not name HTML", accept)
+		}
+	})
+}

@@ -29,8 +29,8 @@ type App struct {
 	Store     store.Store
 	Tokens    *token.Service
 	Passwords *withpassword.Service
+	Gate      *login.Gate
 
-	flow     *login.Flow
 	log      *slog.Logger
 	now      func() time.Time
 	draining atomic.Bool
@@ -69,10 +69,9 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	gate := login.NewGate(places(cfg))
-	a.flow = login.NewFlow(a.Store, a.Tokens, gate, log)
+	a.Gate = login.NewGate(places(cfg))
 	a.Passwords = withpassword.New(withpassword.Config{
-		Users: a.Store, Hasher: hasher, Flow: a.flow, Gate: gate, Log: log, Now: now, MinLength: cfg.Password.MinLength,
+		Users: a.Store, Hasher: hasher, Flow: login.NewFlow(a.Store, a.Tokens, a.Gate, log), Gate: a.Gate, Log: log, Now: now, MinLength: cfg.Password.MinLength,
 	})
 	return a, nil
 }

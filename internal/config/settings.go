@@ -67,7 +67,7 @@ func defaults() (*Config, []*Setting) {
 		set("trusted_proxies", "addresses or CIDR ranges of proxies whose X-Forwarded-For is believed", (*prefixes)(&c.TrustedProxies), ""),
 		set("tls.cert_file", "PEM file with the certificate chain", (*text)(&c.TLS.CertFile), ""),
 		set("tls.key_file", "PEM file with the certificate's key", (*text)(&c.TLS.KeyFile), ""),
-		set("access_log", "write a line for each request: on or off", (*boolean)(&c.AccessLog), "on"),
+		set("access_log", "write a line for each request", (*toggle)(&c.AccessLog), "on"),
 		set("limits.insecure_disabled", "turn off every limit on load and guessing, for benchmarks", (*boolean)(&c.InsecureNoLimits), "false"),
 	}
 }

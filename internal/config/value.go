@@ -20,7 +20,8 @@ type (
 	text        string
 	secretValue Secret
 	integer     int
-	boolean     bool
+	boolean     bool // a switch that is set by its name alone
+	toggle      bool // one that is on by default, and so needs its value said
 	duration    time.Duration
 	instant     time.Time
 	list        []string
@@ -57,6 +58,15 @@ func (v *boolean) set(s string) error {
 	}
 	return nil
 }
+func (v *toggle) set(s string) error { return (*boolean)(v).set(s) }
+func (v *toggle) String() string {
+	if *v {
+		return "on"
+	}
+	return "off"
+}
+func (v *toggle) kind() string { return "on|off" }
+
 func (v *boolean) String() string { return strconv.FormatBool(bool(*v)) }
 func (v *boolean) kind() string   { return "bool" }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -14,6 +15,9 @@ import (
 // spec is the server's OpenAPI document, as the tests hold the server to it.
 type spec struct {
 	doc map[string]any
+
+	mu       sync.Mutex
+	compiled map[string]*jsonschema.Schema // by their place in the document
 }
 
 func loadSpec(t testing.TB, s *Server) *spec {
@@ -31,7 +35,7 @@ func loadSpec(t testing.TB, s *Server) *spec {
 	if err != nil {
 		t.Fatalf("openapi.json: %v", err)
 	}
-	return &spec{doc: doc.(map[string]any)}
+	return &spec{doc: doc.(map[string]any), compiled: map[string]*jsonschema.Schema{}}
 }
 
 // check holds an answer against the document and the rules that no document says.
@@ -90,15 +94,9 @@ func (sp *spec) responses(req *http.Request) map[string]any {
 }
 
 func (sp *spec) validate(req *http.Request, status int, media string, body []byte) error {
-	const base = "http://spec.invalid/openapi.json"
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	if err := c.AddResource(base, sp.doc); err != nil {
-		return err
-	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1").Replace
-	schema, err := c.Compile(fmt.Sprintf("%s#/paths/%s/%s/responses/%d/content/%s/schema",
-		base, escape(req.URL.Path), strings.ToLower(req.Method), status, escape(media)))
+	schema, err := sp.schema(fmt.Sprintf("/paths/%s/%s/responses/%d/content/%s/schema",
+		escape(req.URL.Path), strings.ToLower(req.Method), status, escape(media)))
 	if err != nil {
 		return err
 	}
@@ -107,4 +105,24 @@ func (sp *spec) validate(req *http.Request, status int, media string, body []byt
 		return err
 	}
 	return schema.Validate(v)
+}
+
+// schema compiles the schema at that place in the document, once.
+func (sp *spec) schema(place string) (*jsonschema.Schema, error) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if s := sp.compiled[place]; s != nil {
+		return s, nil
+	}
+	const base = "http://spec.invalid/openapi.json"
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	if err := c.AddResource(base, sp.doc); err != nil {
+		return nil, err
+	}
+	s, err := c.Compile(base + "#" + place)
+	if err == nil {
+		sp.compiled[place] = s
+	}
+	return s, err
 }

@@ -114,7 +114,7 @@ func (r *Response) Get(path ...string) string {
 }
 
 var client = &http.Client{
-	Timeout:       20 * time.Second,
+	Timeout:       time.Minute,
 	Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
