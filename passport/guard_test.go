@@ -227,6 +227,9 @@ func TestCheckAndContext(t *testing.T) {
 	if !ok || id.User.name != "bob" || id.Strategy != "B" || info != "info of B" || ctx.Value(ctxKey{}) != 1 {
 		t.Errorf("identity %+v, info %q", id, info)
 	}
+	if u, ok := passport.UserFrom[*user](passport.WithIdentity(t.Context(), id)); !ok || u != id.User {
+		t.Errorf("WithIdentity: %v", u)
+	}
 	if _, ok := passport.InfoFrom[int](ctx); ok {
 		t.Error("info of another type is found")
 	}
@@ -354,5 +357,23 @@ func TestMap(t *testing.T) {
 		if w.Code != want {
 			t.Errorf("%s: %d, want %d", do, w.Code, want)
 		}
+	}
+}
+
+func TestOutcomeTellsWhatItIs(t *testing.T) {
+	t.Parallel()
+	ok := passport.Success(&user{"alice"}, 7).CredentialInURL()
+	if u, is := ok.User(); !is || u.name != "alice" || ok.Info() != 7 || !ok.IsCredentialInURL() || ok.Kind().String() != "succeeded" {
+		t.Errorf("success: %+v", ok)
+	}
+	away := passport.Redirect[*user]("/x", 307)
+	if url, status, is := away.Location(); !is || url != "/x" || status != 307 {
+		t.Errorf("redirect: %+v", away)
+	}
+	if _, is := away.User(); is {
+		t.Error("a redirect has a user")
+	}
+	if _, is := ok.Failure(); is || passport.Pass[*user]().Kind() != passport.Passed || (outcome{}).Kind() != passport.Undecided || passport.Kind(9).String() != "unknown" {
+		t.Error("kinds")
 	}
 }

@@ -10,7 +10,7 @@ const maxReturnTo = 2048
 
 // SafeReturnTo returns s, and true, when s is a path of this site that a client may be sent to: it starts with one slash
 // and leads nowhere else in any browser. It refuses all that has a scheme or a host, an empty or dot segment, a backslash
-// or a control byte in the path, also when percent-encoded, and anything over 2,048 bytes. The query and the fragment
+// or a control byte in the path, also when percent-encoded once or twice, and anything over 2,048 bytes. The query and the fragment
 // may hold anything but control bytes, backslashes and invalid UTF-8.
 //
 // The check allows what is known to be good, for browsers read URLs otherwise than net/url does: they take a backslash
@@ -23,17 +23,16 @@ func SafeReturnTo(s string) (string, bool) {
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
 		return "", false
 	}
-	if !isPlainPath(u.Path) || !isPlainPath(u.EscapedPath()) {
-		return "", false
-	}
-	// A proxy may decode once more than we do.
-	if twice, err := url.PathUnescape(u.Path); err != nil || !isPlainPath(twice) {
+	// Decoded twice, for a proxy may decode once before us. What was plain in s is in here as well: decoding takes away
+	// nothing but percent signs.
+	path, err := url.PathUnescape(u.Path)
+	if err != nil || !isPlainPath(path) {
 		return "", false
 	}
 	return s, true
 }
 
-// hasControl reports whether s has a control byte, a space at its start or a backslash.
+// hasControl reports whether s has a control byte, a backslash, or a space at its start.
 func hasControl(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == 0x7f || c == '\\' {

@@ -129,7 +129,7 @@ func (rd Reader) readBody(r *http.Request, fields []*field) error {
 	case media == wire.Form:
 		return parseForm(body, fields)
 	}
-	return wire.ErrUnsupported()
+	return wire.Unsupported()
 }
 
 // field is one of the two that are looked for, and what was found.
@@ -175,16 +175,14 @@ func newField(name, def string) field {
 	return field{name: name, path: path}
 }
 
-// take notes a value of the field. The worst of several findings stays.
+// take notes the value of the field; an empty one leaves it missing.
 func (f *field) take(value string) {
-	switch {
-	case f.state == missing && value != "":
+	if f.state == missing && value != "" {
 		f.state, f.value = found, value
-	case f.state == found:
-		f.state = repeated
 	}
 }
 
+// spoil notes what is wrong with the field. The worst of several findings stays, and no value undoes it.
 func (f *field) spoil(s state) { f.state = max(f.state, s) }
 
 func inQuery(rawQuery string, fields []*field) (in bool) {

@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long an answer may take. Password hashing on a slow machine under the race detector must fit.
-const patience = 10 * time.Second
+const patience = 20 * time.Second
 
 type checker[U any] struct {
 	suite    Suite[U]

@@ -92,7 +92,7 @@ func Run[U any](t *testing.T, s Suite[U]) {
 //	hostile     odd requests neither succeed nor count as technical faults
 //	request     the request is as it was: method, URL, header, context
 //	body        the body can be read again
-//	unbounded   a body without end is refused and not read to the end of memory
+//	unbounded   a body without end is refused before 8 MiB of it are read
 //	broken body a body that breaks off is a failure, neither a success nor a technical fault
 //	fault       a back end that is down is an error, never an outcome
 //	cancel      the end of the context ends the work

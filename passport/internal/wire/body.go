@@ -103,7 +103,7 @@ const (
 func MediaType(r *http.Request) (Media, error) {
 	for _, line := range r.Header["Content-Encoding"] {
 		if line != "" && !strings.EqualFold(line, "identity") {
-			return None, unsupported()
+			return None, Unsupported()
 		}
 	}
 	lines := r.Header["Content-Type"]
@@ -111,15 +111,15 @@ func MediaType(r *http.Request) (Media, error) {
 		return None, nil
 	}
 	if len(lines) > 1 {
-		return None, unsupported()
+		return None, Unsupported()
 	}
 	media, params, err := mime.ParseMediaType(lines[0])
 	if err != nil {
-		return None, unsupported()
+		return None, Unsupported()
 	}
 	for name, value := range params {
 		if name != "charset" || !strings.EqualFold(value, "utf-8") {
-			return None, unsupported()
+			return None, Unsupported()
 		}
 	}
 	switch media {
@@ -128,13 +128,11 @@ func MediaType(r *http.Request) (Media, error) {
 	case "application/x-www-form-urlencoded":
 		return Form, nil
 	}
-	return None, unsupported()
+	return None, Unsupported()
 }
 
-func unsupported() error {
+// Unsupported returns the 415 for a body of another type, or of none.
+func Unsupported() error {
 	return problem.New(http.StatusUnsupportedMediaType, CodeUnsupported,
 		"Send application/json or application/x-www-form-urlencoded, in UTF-8 and not compressed.")
 }
-
-// ErrUnsupported is the 415 of a body without a type.
-func ErrUnsupported() error { return unsupported() }
