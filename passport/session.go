@@ -12,7 +12,8 @@ import (
 
 // SessionConfig configures [NewSessions]. Serialize and Deserialize are required; all other zero fields are defaults.
 type SessionConfig[U any] struct {
-	// Serialize returns the string by which Deserialize finds the user again, its id for example. It is valid UTF-8.
+	// Serialize returns the string by which Deserialize finds the user again, its id for example. It is valid UTF-8
+	// and not empty.
 	Serialize func(ctx context.Context, user U) (string, error)
 	// Deserialize returns the user of an id. False means that there is none any more: the session then ends. An error is
 	// a technical fault.
@@ -113,6 +114,9 @@ func (s *Sessions[U]) Login(w http.ResponseWriter, r *http.Request, user U) erro
 	if err != nil {
 		return fmt.Errorf("passport: serialize the user: %w", err)
 	}
+	if id == "" { // all users whose id is not set yet would be one
+		return errors.New("passport: serialize the user: the id is empty")
+	}
 	if !utf8.ValidString(id) {
 		return errNotUTF8
 	}
@@ -132,7 +136,7 @@ func (s *Sessions[U]) Login(w http.ResponseWriter, r *http.Request, user U) erro
 
 // Logout ends the session that the request came with. The values named in Keep go on in a new one, in which nobody is
 // logged in; when there are none, the cookie is removed. Without a session it does nothing. After an error the cookie
-// may be dead or alive, but nobody is logged in by a new one.
+// may be dead or alive, but nobody is logged in by a new one. [UserFrom] goes on to say who sent this request.
 func (s *Sessions[U]) Logout(w http.ResponseWriter, r *http.Request) error {
 	st, err := s.load(r)
 	if err != nil {
