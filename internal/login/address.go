@@ -81,6 +81,11 @@ func canonicalDomain(domain string) (string, error) {
 	if err != nil || len(host) > 253 || !strings.Contains(host, ".") && host != "localhost" {
 		return "", ErrAddress
 	}
+	// A mapping can make a label that IDNA itself then refuses, for its mix of directions; such a domain has no form
+	// that it could be known by.
+	if again, err := idna.Lookup.ToASCII(host); err != nil || again != host {
+		return "", ErrAddress
+	}
 	labels := strings.Split(host, ".")
 	for _, label := range labels {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
