@@ -63,7 +63,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
-		return fmt.Errorf("requests were still running after %v: %w", drainTimeout, err)
+		return errors.Join(fmt.Errorf("requests were still running after %v: %w", drainTimeout, err), server.Close())
 	}
 	log.Info("stopped")
 	return nil

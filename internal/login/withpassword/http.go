@@ -14,8 +14,8 @@ import (
 
 // Credentials is the body of /signup and /login.
 type Credentials struct {
-	Email    string `json:"email" format:"email" maxLength:"254" example:"mike@example.com"`
-	Password string `json:"password" format:"password" maxLength:"1024" example:"correct horse battery"`
+	Email    string `json:"email" format:"email" example:"mike@example.com" doc:"The bare address, of at most 254 bytes"`
+	Password string `json:"password" format:"password" example:"correct horse battery" doc:"Any text without NUL, of at most 1,024 bytes. A new one has 8 characters or more, or what password.min_length says"`
 }
 
 // Created is the answer to /signup.
