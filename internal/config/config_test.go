@@ -63,7 +63,7 @@ func TestEveryProblemIsReported(t *testing.T) {
 	t.Parallel()
 	_, _, err := config.Load(config.Sources{
 		File:    write(t, "c.yaml", "lissten: x\npassword:\n  min_length: many\n"),
-		Environ: []string{"COUNTERSIGN_JWT_ACCESS_TTL=900", "COUNTERSIGN_DATABSE=x", "COUNTERSIGN_SERVICE_HOST=10.0.0.1", "COUNTERSIGN_PORT_80_TCP=x"},
+		Environ: []string{"COUNTERSIGN_JWT_ACCESS_TTL=900", "COUNTERSIGN_DATABSE=x", "COUNTERSIGN_SERVICE_HOST=10.0.0.1", "COUNTERSIGN_PORT_80_TCP=x", "COUNTERSIGN_DB_SERVICE_HOST=10.0.0.1", "COUNTERSIGN_DB_PORT_5432_TCP_ADDR=x", "COUNTERSIGN_DB_PORT=x"},
 		Flags:   map[string]string{"jwt-secret": "on a command line"},
 	})
 	for _, want := range []string{"did you mean listen?", "password.min_length: must be a whole number", "COUNTERSIGN_JWT_ACCESS_TTL: must be a duration with a unit", "did you mean COUNTERSIGN_DATABASE?", "unknown flag --jwt-secret"} {
@@ -71,7 +71,7 @@ func TestEveryProblemIsReported(t *testing.T) {
 			t.Errorf("no %q in:\n%v", want, err)
 		}
 	}
-	if err != nil && strings.Contains(err.Error(), "SERVICE_HOST") {
+	if err != nil && (strings.Contains(err.Error(), "SERVICE_HOST") || strings.Contains(err.Error(), "_PORT")) {
 		t.Errorf("a variable of Kubernetes is refused:\n%v", err)
 	}
 }
@@ -94,6 +94,15 @@ func TestInvalidValues(t *testing.T) {
 		{"CORS_ORIGINS=*", "must be a URL"},
 		{"CORS_ORIGINS=null", "must be a URL"},
 		{"CORS_ORIGINS=https://A.example", "lower case"},
+		{"CORS_ORIGINS=HTTPS://a.example", "lower case"},
+		{"CORS_ORIGINS=https://bücher.example", "ASCII"},
+		{"CORS_ORIGINS=https://a.example?", "lower case"},
+		{"CORS_ORIGINS=https://*.example.com", "no wildcards"},
+		{"CORS_ORIGINS=https://a.example:443", "own port"},
+		{"JWT_SECRET=", "is empty"},
+		{"DATABASE=sqlite::memory:", "sqlite:FILE"},
+		{"DATABASE=sqlite://tmp/x.db", "sqlite:FILE"},
+		{"TRUSTED_PROXIES=::ffff:10.0.0.0/104", "CIDR"},
 		{"CORS_ORIGINS=https://a.example/x", "with the host"},
 		{"TRUSTED_PROXIES=10.0.0.0/99", "CIDR"},
 		{"TLS_CERT_FILE=x.pem", "set both"},
@@ -113,13 +122,16 @@ func TestInvalidValues(t *testing.T) {
 func TestBrokenFiles(t *testing.T) {
 	t.Parallel()
 	for name, content := range map[string]string{
-		"duplicate key": "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n",
-		"a list":        "- listen\n",
-		"not YAML":      "listen: [\n",
-		"nested list":   "cors:\n  origins: [[a]]\n",
+		"duplicate key":          "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n",
+		"a list":                 "- listen\n",
+		"not YAML":               "listen: [\n",
+		"nested list":            "cors:\n  origins: [[a]]\n",
+		"a key in two spellings": "jwt: {access_ttl: 5m}\njwt.access_ttl: 7m\n",
+		"two documents":          "listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n",
+		"an alias":               "jwt.secret: *0123456789abcdef0123456789abcdef\n",
 	} {
-		if _, _, err := config.Load(config.Sources{File: write(t, "c.yaml", content)}); err == nil {
-			t.Errorf("%s: no error", name)
+		if _, _, err := config.Load(config.Sources{File: write(t, "c.yaml", content)}); err == nil || strings.Contains(err.Error(), "0123456789abcdef") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if _, _, err := config.Load(config.Sources{File: "/does/not/exist"}); err == nil {
@@ -172,5 +184,14 @@ func TestEverySettingIsDocumented(t *testing.T) {
 		if !strings.Contains(string(page), "`"+s.Key+"`") {
 			t.Errorf("docs/configuration.md does not name %s", s.Key)
 		}
+	}
+}
+
+func TestLegacyDayIsIncluded(t *testing.T) {
+	t.Parallel()
+	c, _, err := config.Load(config.Sources{Environ: []string{
+		"COUNTERSIGN_JWT_ACCEPT_LEGACY_UNTIL=2027-01-31", "COUNTERSIGN_JWT_LEGACY_SECRET_FILE=" + write(t, "s", "TOP_SECRET")}})
+	if want := time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC); err != nil || !c.JWT.AcceptLegacyUntil.Equal(want) {
+		t.Errorf("%v (%v), want %v", c.JWT.AcceptLegacyUntil, err, want)
 	}
 }

@@ -1,10 +1,13 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -46,7 +49,13 @@ func Load(src Sources) (*Config, []*Setting, error) {
 	if err != nil {
 		problems = append(problems, err)
 	}
+	given := map[string]bool{}
 	for _, e := range entries {
+		if given[e.key] {
+			problems = append(problems, fmt.Errorf("%s: %s stands there twice", src.File, e.key))
+			continue
+		}
+		given[e.key] = true
 		if s := byKey[e.key]; s != nil {
 			assign(s, "file", src.File+": "+e.key, e.text)
 		} else {
@@ -55,7 +64,7 @@ func Load(src Sources) (*Config, []*Setting, error) {
 	}
 	for _, variable := range src.Environ {
 		name, text, _ := strings.Cut(variable, "=")
-		if !strings.HasPrefix(name, envPrefix) || name == ConfigEnv || fromOrchestrator(name) {
+		if !strings.HasPrefix(name, envPrefix) || name == ConfigEnv || fromOrchestrator.MatchString(name) {
 			continue
 		}
 		if s := byEnv[name]; s != nil {
@@ -76,18 +85,17 @@ func Load(src Sources) (*Config, []*Setting, error) {
 	if len(problems) == 0 {
 		problems = c.Validate()
 	}
+	issuer := c.IssuerAt(c.Listen)
+	byKey["database"].derived, byKey["issuer"].derived, byKey["jwt.audience"].derived = "sqlite:"+c.DatabasePath(), issuer, issuer
 	return c, settings, errors.Join(problems...)
 }
 
 // ConfigEnv is the variable that names the configuration file.
 const ConfigEnv = envPrefix + "CONFIG"
 
-// fromOrchestrator reports whether Kubernetes sets a variable of that name in every pod beside a service named
-// countersign. A typo in one of ours cannot look like that.
-func fromOrchestrator(name string) bool {
-	rest := strings.TrimPrefix(name, envPrefix)
-	return strings.HasPrefix(rest, "SERVICE_") || rest == "PORT" || strings.HasPrefix(rest, "PORT_")
-}
+// fromOrchestrator matches the variables that Kubernetes sets in every pod beside services whose names begin with
+// countersign. No setting looks like that.
+var fromOrchestrator = regexp.MustCompile(`^COUNTERSIGN(_.+)?_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?)$`)
 
 type entry struct{ key, text string }
 
@@ -99,11 +107,26 @@ func readFile(path string) ([]entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration file: %w", err)
 	}
-	var root yaml.MapSlice
-	if err := yaml.UnmarshalWithOptions(data, &root, yaml.UseOrderedMap()); err != nil {
-		return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, false))
+	var root, second yaml.MapSlice
+	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.UseOrderedMap())
+	if err := dec.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: %w", path, notYAML(err))
+	}
+	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: holds more than one document", path)
 	}
 	return flatten(nil, "", root)
+}
+
+// notYAML says where the file is wrong and not how: the parser's words quote the file, which may hold a secret.
+func notYAML(err error) error {
+	const what = "is not a map of settings in YAML, or has a key twice"
+	var e yaml.Error
+	if errors.As(err, &e) && e.GetToken() != nil {
+		at := e.GetToken().Position
+		return fmt.Errorf("line %d, column %d: %s", at.Line, at.Column, what)
+	}
+	return errors.New(what)
 }
 
 func flatten(into []entry, prefix string, m yaml.MapSlice) (_ []entry, err error) {

@@ -13,7 +13,8 @@ type Setting struct {
 	// Source says where the value in force came from: default, file, environment or flag.
 	Source string
 
-	value value
+	value   value
+	derived string // what a value that was left out comes to
 }
 
 // Flag returns the setting's flag without the dashes: jwt-access-ttl.
@@ -25,7 +26,12 @@ func (s *Setting) Env() string {
 }
 
 // Value returns the value in force as it could stand in a flag, redacted when it is a secret.
-func (s *Setting) Value() string { return s.value.String() }
+func (s *Setting) Value() string {
+	if text := s.value.String(); text != "" {
+		return text
+	}
+	return s.derived
+}
 
 // Type names what the value is, for help texts.
 func (s *Setting) Type() string { return s.value.kind() }

@@ -21,8 +21,10 @@ func (c *Config) Validate() (problems []error) {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		bad("listen: must be HOST:PORT, such as 127.0.0.1:3000")
 	}
-	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") {
-		bad("database: must be sqlite:FILE")
+	if c.Database != "" {
+		if file, ok := strings.CutPrefix(c.Database, "sqlite:"); !ok || file == "" || file == ":memory:" || strings.HasPrefix(file, "//") {
+			bad("database: must be sqlite:FILE, such as sqlite:/var/lib/countersign/countersign.db")
+		}
 	}
 	if c.Issuer != "" {
 		if err := checkOrigin(c.Issuer, true); err != nil {
@@ -66,8 +68,12 @@ func checkOrigin(s string, pathAllowed bool) error {
 		return errors.New("must be a URL such as https://app.example.com")
 	case strings.HasSuffix(s, "/"), !pathAllowed && u.Path != "":
 		return errors.New("must end with the host, with no slash behind it")
-	case u.Host != strings.ToLower(u.Host):
-		return errors.New("must be in lower case, as browsers send it")
+	case strings.Contains(u.Host, "*"):
+		return errors.New("must be one origin; there are no wildcards")
+	case u.Scheme+"://"+u.Host+u.Path != s, u.Host != strings.ToLower(u.Host), strings.ContainsFunc(u.Host, func(r rune) bool { return r > 0x7f }):
+		return errors.New("must be in lower case and ASCII, as browsers send it")
+	case u.Scheme == "http" && u.Port() == "80", u.Scheme == "https" && u.Port() == "443":
+		return errors.New("must not name the scheme's own port, which browsers leave out")
 	}
 	return nil
 }
@@ -77,7 +83,7 @@ func (c *Config) Warnings() (warnings []string) {
 	if n := len(c.JWT.Secret); n > 0 && n < minSecret {
 		warnings = append(warnings, fmt.Sprintf("jwt.secret has only %d bytes: anyone can find it from one token by trying", n))
 	}
-	if n := len(c.JWT.LegacySecret); n > 0 && n < minSecret {
+	if n := len(c.JWT.LegacySecret); n > 0 && n < minSecret && time.Now().Before(c.JWT.AcceptLegacyUntil) {
 		warnings = append(warnings, fmt.Sprintf("the legacy JWT secret has only %d bytes: who finds it can forge tokens until %s",
 			n, c.JWT.AcceptLegacyUntil.Format(time.DateOnly)))
 	}
@@ -86,6 +92,14 @@ func (c *Config) Warnings() (warnings []string) {
 	}
 	if c.Password.MinLength < 8 {
 		warnings = append(warnings, fmt.Sprintf("password.min_length is %d: NIST SP 800-63B-4 asks for at least 8", c.Password.MinLength))
+	}
+	for _, p := range c.TrustedProxies {
+		if p.Bits() == 0 {
+			warnings = append(warnings, "trusted_proxies holds every address: any client can claim to be any other")
+		}
+	}
+	if c.Password.Algorithm == "bcrypt" && c.Password.BcryptCost > 12 {
+		warnings = append(warnings, fmt.Sprintf("password.bcrypt_cost is %d: a login takes seconds, and few can be made at once", c.Password.BcryptCost))
 	}
 	if c.InsecureNoLimits {
 		warnings = append(warnings, "limits.insecure_disabled is set: nothing slows a guesser or a flood")

@@ -32,9 +32,16 @@ func (v *text) set(s string) error { *v = text(s); return nil }
 func (v *text) String() string     { return string(*v) }
 func (v *text) kind() string       { return "string" }
 
-func (v *secretValue) set(s string) error { *v = secretValue(s); return nil }
-func (v *secretValue) String() string     { return Secret(*v).String() }
-func (v *secretValue) kind() string       { return "secret" }
+func (v *secretValue) set(s string) error {
+	if s == "" { // the server would quietly go on without it
+		return errors.New("is empty: leave it out, or give it a value")
+	}
+	*v = secretValue(s)
+	return nil
+}
+
+func (v *secretValue) String() string { return Secret(*v).String() }
+func (v *secretValue) kind() string   { return "secret" }
 
 func (v *integer) set(s string) error {
 	n, err := strconv.Atoi(s)
@@ -97,11 +104,13 @@ func (v *instant) set(s string) error {
 		*v = instant{}
 		return nil
 	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			*v = instant(t.UTC())
-			return nil
-		}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		*v = instant(t.UTC())
+		return nil
+	}
+	if day, err := time.Parse(time.DateOnly, s); err == nil {
+		*v = instant(day.AddDate(0, 0, 1)) // the day itself is included
+		return nil
 	}
 	return errors.New("must be a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z")
 }
@@ -143,6 +152,9 @@ func (v *prefixes) set(s string) error {
 func parsePrefix(s string) (netip.Prefix, error) {
 	if strings.Contains(s, "/") {
 		p, err := netip.ParsePrefix(s)
+		if err == nil && p.Addr().Is4In6() {
+			err = errors.New("an IPv4 range is written as one")
+		}
 		return p.Masked(), err
 	}
 	a, err := netip.ParseAddr(s)
