@@ -26,9 +26,10 @@ type world struct {
 
 // The exit codes. A refusal is an answer, such as that of `token verify` on a bad token.
 const (
-	exitOK      = 0
-	exitFailure = 1
-	exitUsage   = 2
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitInterrupted = 130
 )
 
 func run(ctx context.Context, w world) int {

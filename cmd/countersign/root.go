@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -91,20 +92,11 @@ func addSettings(cmd *cobra.Command, shown ...string) *settings {
 		if setting.Type() == "bool" {
 			flags.Lookup(setting.Flag()).NoOptDefVal = "true"
 		}
-		if len(shown) > 0 && !contains(shown, setting.Key) {
+		if len(shown) > 0 && !slices.Contains(shown, setting.Key) {
 			flags.Lookup(setting.Flag()).Hidden = true
 		}
 	}
 	return s
-}
-
-func contains(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
 }
 
 // settingFlag hands the text on to package config, where all sources meet.
@@ -155,8 +147,11 @@ func (s *settings) open(cmd *cobra.Command, w *world, create bool) (*app.App, er
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(cfg.DatabasePath()); err != nil && !create {
-		return nil, fmt.Errorf("there is no database at %s: name its folder with --data, or start `countersign serve` once", cfg.DatabasePath())
+	if _, err := os.Stat(cfg.DatabasePath()); err != nil {
+		if !create {
+			return nil, fmt.Errorf("there is no database at %s: name its folder with --data, or start `countersign serve` once", cfg.DatabasePath())
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "making a new database at %s\n", cfg.DatabasePath())
 	}
 	return app.Open(cmd.Context(), cfg, cfg.Listen, slog.New(slog.DiscardHandler), nil)
 }

@@ -1,17 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/google/uuid"
-
+	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/token"
+	"github.com/countersign-auth/countersign/jwt"
 )
 
 // tokenSettings are the settings that say which tokens are good.
@@ -80,11 +82,17 @@ func tokenVerify(w *world) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("refused: %w; `countersign token explain` shows every check", err)
 		}
+		holder, ok, err := account.Holder(a.Store)(cmd.Context(), t)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errors.New("refused: " + nobody)
+		}
 		if asJSON {
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", t.Payload())
 			return err
 		}
-		holder, _ := token.HolderOf(t)
 		expires := "never"
 		if !t.ExpiresAt.IsZero() {
 			expires = fmt.Sprintf("%s (in %s)", t.ExpiresAt.Format(time.RFC3339), time.Until(t.ExpiresAt).Round(time.Second))
@@ -106,6 +114,11 @@ func tokenExplain(w *world) *cobra.Command {
 			return err
 		}
 		x := a.Tokens.Explain(cmd.Context(), text)
+		if x.Valid() {
+			if err := explainHolder(cmd.Context(), a, text, &x); err != nil {
+				return err
+			}
+		}
 		if asJSON {
 			err = printJSON(cmd, x)
 		} else {
@@ -116,6 +129,25 @@ func tokenExplain(w *world) *cobra.Command {
 		}
 		return err
 	})
+}
+
+// nobody is why a token that passes every check of its own is refused all the same.
+const nobody = "the token speaks for no user: user._id and sub differ or are missing, or the user is disabled or deleted"
+
+// explainHolder adds the check that the server makes behind those of the token itself.
+func explainHolder(ctx context.Context, a *app.App, text string, x *jwt.Explanation) error {
+	t, err := a.Tokens.Verify(ctx, text)
+	if err != nil {
+		return err
+	}
+	check := jwt.Check{Name: "user", Status: jwt.Pass, Reason: "it speaks for a user"}
+	if _, ok, err := account.Holder(a.Store)(ctx, t); err != nil {
+		return err
+	} else if !ok {
+		check.Status, check.Reason = jwt.Fail, nobody
+	}
+	x.Checks = append(x.Checks, check)
+	return nil
 }
 
 // errRefused ends the command with a failure that the output has explained already.

@@ -242,6 +242,7 @@ func userDelete(w *world) *cobra.Command {
 			return err
 		}
 		if !yes {
+			defer exitOnInterrupt(cmd, func() {})()
 			fmt.Fprintf(cmd.ErrOrStderr(), "Delete %s (%s) for good? Type yes: ", u.Email, u.ID)
 			if answer, _ := readLine(cmd.InOrStdin()); answer != "yes" {
 				return errors.New("not deleted")
@@ -266,6 +267,11 @@ func readPassword(cmd *cobra.Command) (string, error) {
 		}
 		return pw, err
 	}
+	terminal, err := term.GetState(int(in.Fd()))
+	if err != nil {
+		return "", err
+	}
+	defer exitOnInterrupt(cmd, func() { _ = term.Restore(int(in.Fd()), terminal) })()
 	ask := func(prompt string) (string, error) {
 		fmt.Fprint(cmd.ErrOrStderr(), prompt)
 		b, err := term.ReadPassword(int(in.Fd()))
@@ -283,11 +289,24 @@ func readPassword(cmd *cobra.Command) (string, error) {
 	return first, err
 }
 
-// readLine returns the first line of r without its end. What is longer than a request body would be is refused.
+// exitOnInterrupt ends the process at ^C while a prompt waits for a line, which no context can interrupt. The terminal
+// is put right first, for its echo may be off.
+func exitOnInterrupt(cmd *cobra.Command, restore func()) (stop func() bool) {
+	return context.AfterFunc(cmd.Context(), func() {
+		restore()
+		os.Exit(exitInterrupted)
+	})
+}
+
+// readLine returns the first line of r without its end. A line that is longer than any request may be is refused.
 func readLine(r io.Reader) (string, error) {
-	line, err := bufio.NewReader(io.LimitReader(r, 64<<10)).ReadString('\n')
+	const longest = 64 << 10
+	line, err := bufio.NewReader(io.LimitReader(r, longest+1)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
+	}
+	if len(line) > longest {
+		return "", errors.New("the line on stdin is too long")
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
 }

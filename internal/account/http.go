@@ -11,7 +11,6 @@ import (
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/passport"
 	"github.com/countersign-auth/countersign/passport/bearer"
-	"github.com/countersign-auth/countersign/problem"
 )
 
 // Profile is the answer to /user/profile.
@@ -67,8 +66,10 @@ func (cfg HTTP) guard() (*passport.Guard[token.Holder], error) {
 		return nil, err
 	}
 	return registry.Any(passport.Options[token.Holder]{
-		Realm: cfg.Realm, Logger: cfg.Log,
-		Respond: func(w http.ResponseWriter, _ *http.Request, err error) { problem.Write(w, err) },
+		Realm: cfg.Realm,
+		// Fail logs a fault with the request's id, which the guard's own log would not know.
+		Logger:  slog.New(slog.DiscardHandler),
+		Respond: func(w http.ResponseWriter, r *http.Request, err error) { api.Fail(cfg.Log, w, r, err) },
 	}, "bearer")
 }
 

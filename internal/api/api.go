@@ -4,6 +4,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -80,6 +81,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				slog.String("request_id", id), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 			if rec.status == 0 {
 				problem.Write(rec, errors.New("panic"))
+			} else { // half an answer must not look like a whole one: net/http cuts the connection
+				defer panic(http.ErrAbortHandler)
 			}
 		}
 		if f.cfg.AccessLog {
@@ -121,16 +124,27 @@ func (f *front) log(r *http.Request, rec *recorder, id string, start time.Time) 
 		slog.String("path", r.URL.Path),
 		slog.Int("status", status),
 		slog.Int64("bytes", rec.bytes),
-		slog.Duration("took", f.cfg.Now().Sub(start)),
+		slog.Int64("took_us", f.cfg.Now().Sub(start).Microseconds()),
 		slog.String("client", f.cfg.Proxies.Client(r).String()),
 	)
 }
 
+// clientGone is what the log has of a request whose client did not wait for the answer. Nobody reads it otherwise.
+var clientGone = problem.New(499, "client_gone", "The client closed the connection.")
+
 // Fail answers with err, and logs it if it is the server's fault.
 func Fail(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		problem.Write(w, clientGone)
+		return
+	}
 	e := problem.From(err)
-	if e.Status >= 500 && r.Context().Err() == nil {
-		log.LogAttrs(r.Context(), slog.LevelError, "request failed",
+	if e.Status >= 500 {
+		level := slog.LevelError
+		if e.Status == http.StatusServiceUnavailable {
+			level = slog.LevelWarn
+		}
+		log.LogAttrs(r.Context(), level, "request failed",
 			slog.String("request_id", w.Header().Get("X-Request-Id")), slog.String("path", r.URL.Path), slog.Any("error", err))
 	}
 	problem.Write(w, e)
@@ -178,5 +192,5 @@ func addrOf(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	return ap.Addr().Unmap()
+	return ap.Addr().Unmap().WithZone("")
 }

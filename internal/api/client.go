@@ -34,7 +34,7 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 // parseHop accepts an address with or without a port, as different proxies write it.
 func parseHop(s string) (netip.Addr, error) {
 	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap(), nil
+		return ap.Addr().Unmap().WithZone(""), nil
 	}
 	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
 	return a.Unmap().WithZone(""), err

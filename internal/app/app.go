@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/account"
@@ -31,9 +30,8 @@ type App struct {
 	Passwords *withpassword.Service
 	Gate      *login.Gate
 
-	log      *slog.Logger
-	now      func() time.Time
-	draining atomic.Bool
+	log *slog.Logger
+	now func() time.Time
 }
 
 // Open opens the store and makes the services. Addr is where the server listens, or would: it is the issuer until one
@@ -76,12 +74,17 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	return a, nil
 }
 
-// places is how many password checks may be wanted at once: what the processors do in about two seconds.
+// places is how many password checks may be wanted at once: roughly what the processors do in two seconds, at about
+// 60 ms for argon2id's default and bcrypt's cost 10, and twice as long for each cost above.
 func places(cfg *config.Config) int {
 	if cfg.InsecureNoLimits {
 		return 0
 	}
-	return 32 * runtime.GOMAXPROCS(0)
+	each := 32
+	if cfg.Password.Algorithm == string(password.Bcrypt) {
+		each >>= max(0, cfg.Password.BcryptCost-password.DefaultBcryptCost)
+	}
+	return max(1, each) * runtime.GOMAXPROCS(0)
 }
 
 // Close closes the store.
@@ -103,7 +106,8 @@ func (a *App) Handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.operationRoutes(rt)
+	a.Tokens.Routes(rt)
+	a.healthRoutes(rt)
 	if err := rt.ServeDocs(); err != nil {
 		return nil, err
 	}

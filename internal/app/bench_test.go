@@ -18,7 +18,7 @@ func (d discard) WriteHeader(int)             {}
 func BenchmarkProfile(b *testing.B) {
 	for _, c := range []struct{ name, setting string }{
 		{"HS256", "jwt.secret=" + testkit.Secret},
-		{"ES256", "jwt.secret="},
+		{"ES256", "token_query_parameter=secret_token"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s := testkit.Start(b, c.setting, "access_log=off")

@@ -64,7 +64,7 @@ func TestHostileBodies(t *testing.T) {
 		{"form bad escape", "email=%zz&password=" + enc, "400", []string{asForm}},
 		{"form invalid UTF-8", "email=mike@example.com&password=%ff%fe", "400", []string{asForm}},
 		{"form semicolon", "email=mike@example.com;password=" + enc, "400", []string{asForm}},
-		{"form of 100,000 pairs", strings.Repeat("a&", 30_000), "400", []string{asForm}},
+		{"form of 30,000 pairs", strings.Repeat("a&", 30_000), "400", []string{asForm}},
 		{"__proto__", `{"__proto__":{"email":` + mike + `,"password":"` + pw + `"}}`, "400", []string{asJSON}},
 		{"constructor", `{"constructor":{"prototype":{"email":` + mike + `}}}`, "400", []string{asJSON}},
 		{"trailing", object(mike, `"`+pw+`"`) + "x", "400", []string{asJSON}},
@@ -77,7 +77,7 @@ func TestHostileBodies(t *testing.T) {
 		{"UTF-16 bytes", "\xff\xfe{\x00}\x00", "400", []string{asJSON}},
 		{"1 MB field", object(mike, `"`+pw+strings.Repeat("x", 1<<20)+`"`), "413", []string{asJSON}},
 		{"1 MB form field", "email=mike@example.com&password=" + strings.Repeat("x", 1<<20), "413", []string{asForm}},
-		{"10,000 members", `{` + strings.Repeat(`"a":1,`, 5000) + `"email":` + mike + `}`, "400", []string{asJSON}},
+		{"a member 5,000 times", `{` + strings.Repeat(`"a":1,`, 5000) + `"email":` + mike + `}`, "400", []string{asJSON}},
 		{"control bytes", "{\"email\":\"a\x01b\"}", "400", []string{asJSON}},
 	}
 	for _, row := range rows {
@@ -125,7 +125,7 @@ func TestHostileProfileRequests(t *testing.T) {
 		{"list in the query", "/user/profile?secret_token[]=a.b.c", 401, nil},
 	} {
 		res := s.Do(t, s.Request(t, http.MethodGet, row.path, "", row.headers...))
-		if res.Status != row.want && (row.want != 401 || res.Status != 400) {
+		if res.Status != row.want {
 			t.Errorf("%s: %d, want %d: %s", row.name, res.Status, row.want, res.Body)
 		}
 		hasError := strings.Contains(res.Header.Get("WWW-Authenticate"), "error=")

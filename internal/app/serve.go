@@ -40,7 +40,11 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 			return err
 		}
 	}
-	a, err := Open(ctx, cfg, listener.Addr().String(), log, nil)
+	addr := cfg.Listen
+	if _, port, _ := net.SplitHostPort(addr); port == "0" { // any free port: only the listener knows which
+		addr = listener.Addr().String()
+	}
+	a, err := Open(ctx, cfg, addr, log, nil)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -49,7 +53,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	a.greet(out, listener.Addr().String())
+	a.greet(out, addr)
 
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -58,7 +62,6 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 		return err
 	case <-ctx.Done():
 	}
-	a.draining.Store(true)
 	log.Info("stopping: finishing the requests in flight")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

@@ -22,11 +22,17 @@ var ErrInvalid = errors.New("login: invalid credentials")
 type Attempt struct {
 	// Method is the login method's name.
 	Method string
-	// Client is where the attempt comes from.
-	Client netip.Addr
+	// Client is who attempts.
+	Client Client
 	// Verify checks the credential and returns the id of its user; false when it is not right. It does the same work
 	// whether the user exists or not. An error is a technical fault.
 	Verify func(ctx context.Context) (userID string, ok bool, err error)
+}
+
+// Client is where a request comes from, for the audit.
+type Client struct {
+	Addr      netip.Addr
+	RequestID string
 }
 
 // Session is a login that succeeded.
@@ -50,13 +56,12 @@ func NewFlow(users store.Users, tokens *token.Service, gate *Gate, log *slog.Log
 
 // Attempt verifies and, on success, opens a session. ErrInvalid refuses; an [OverloadError] asks to come back later.
 func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
-	leave, err := f.gate.Enter()
-	if err != nil {
-		return Session{}, err
-	}
-	defer leave()
-
-	userID, ok, err := a.Verify(ctx)
+	var userID string
+	var ok bool
+	err := f.gate.Do(ctx, func(ctx context.Context) (err error) {
+		userID, ok, err = a.Verify(ctx)
+		return err
+	})
 	if err != nil {
 		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
 	}
@@ -90,7 +95,7 @@ func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
 
 func (f *Flow) audit(ctx context.Context, a Attempt, userID, result string) {
 	f.log.LogAttrs(ctx, slog.LevelInfo, "login", slog.String("method", a.Method), slog.String("result", result),
-		slog.String("user", userID), slog.String("client", a.Client.String()))
+		slog.String("user", userID), slog.String("client", a.Client.Addr.String()), slog.String("request_id", a.Client.RequestID))
 }
 
 // OverloadError says that more work waits than can be done in time.
@@ -105,6 +110,10 @@ type Gate struct{ places chan struct{} }
 
 // gateWait is about how long the last of a full gate waits: what a refused client is told to wait too.
 const gateWait = 2 * time.Second
+
+// gateDeadline is when a check that has waited or worked for so long is given up. It is less than a stopping server
+// waits for requests in flight, and than any answer may take.
+const gateDeadline = 8 * time.Second
 
 // NewGate returns a Gate with that many places; zero or less means no bound.
 func NewGate(places int) *Gate {
@@ -125,4 +134,19 @@ func (g *Gate) Enter() (leave func(), err error) {
 	default:
 		return nil, &OverloadError{RetryAfter: gateWait}
 	}
+}
+
+// Do runs f in a place of the gate and gives it up at a deadline: both that and a full gate are an [OverloadError].
+func (g *Gate) Do(ctx context.Context, f func(context.Context) error) error {
+	leave, err := g.Enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	bounded, cancel := context.WithTimeout(ctx, gateDeadline)
+	defer cancel()
+	if err = f(bounded); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return &OverloadError{RetryAfter: gateWait}
+	}
+	return err
 }

@@ -52,11 +52,5 @@ func (s *Service) firstKey(ctx context.Context, keys store.Keys) error {
 	return err
 }
 
-// JWKS returns the JWK set of the public keys, as JSON. It is empty under a shared secret.
-func (s *Service) JWKS() []byte { return s.jwks }
-
 // Keys returns the keys that tokens are verified with, the one that signs first. Under a shared secret there are none.
 func (s *Service) Keys() []store.SigningKey { return s.keys }
-
-// Algorithm returns the algorithm that new tokens are signed with.
-func (s *Service) Algorithm() string { return string(s.sign.Algorithm()) }

@@ -151,8 +151,10 @@ func HolderOf(t *jwt.Token) (h Holder, ok bool) {
 	h.ID, ok = t.String("user", "_id")
 	h.Email, _ = t.String("user", "email")
 	h.Legacy = isLegacy(t)
-	if !ok && !h.Legacy { // a service that shares the secret may name the user by sub alone
-		h.ID = t.Subject
+	if !ok {
+		if _, hasUser := t.Claim("user"); !hasUser { // a service that shares the secret may name the user by sub alone
+			h.ID = t.Subject
+		}
 	}
 	return h, h.ID != "" && (h.Legacy || t.Subject == h.ID)
 }

@@ -95,7 +95,8 @@ func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 		api.Fail(h.Log, w, r, err)
 		return
 	}
-	session, err := h.service.LogIn(r.Context(), c.Username, c.Password, h.Proxies.Client(r))
+	session, err := h.service.LogIn(r.Context(), c.Username, c.Password,
+		login.Client{Addr: h.Proxies.Client(r), RequestID: w.Header().Get("X-Request-Id")})
 	if err != nil {
 		api.Fail(h.Log, w, r, h.explain(err))
 		return

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"time"
 	"unicode/utf8"
 
@@ -39,13 +38,22 @@ func (e *InvalidError) Error() string {
 	return text
 }
 
+// Hasher is what the service asks of package password.
+type Hasher interface {
+	Hash(ctx context.Context, password string) (string, error)
+	Verify(ctx context.Context, encoded, password string) (bool, error)
+	VerifyImported(ctx context.Context, encoded, password string) (bool, error)
+	VerifyAbsent(ctx context.Context, password string) error
+	NeedsRehash(encoded string) bool
+}
+
 // Config is what a Service is made of. Every field but MinLength is required.
 type Config struct {
 	Users interface {
 		store.Users
 		store.Credentials
 	}
-	Hasher *password.Hasher
+	Hasher Hasher
 	Flow   *login.Flow
 	Gate   *login.Gate
 	Log    *slog.Logger
@@ -103,6 +111,7 @@ func (s *Service) SignUp(ctx context.Context, email, pw string) (store.User, err
 	if err != nil {
 		return store.User{}, fmt.Errorf("sign up: %w", err)
 	}
+	s.Log.LogAttrs(ctx, slog.LevelInfo, "signup", slog.String("method", Method), slog.String("user", user.ID))
 	return user, nil
 }
 
@@ -125,13 +134,11 @@ func (s *Service) checkNew(pw string) []problem.Field {
 	return nil
 }
 
-func (s *Service) hash(ctx context.Context, pw string) (string, error) {
-	leave, err := s.Gate.Enter()
-	if err != nil {
-		return "", err
-	}
-	defer leave()
-	hash, err := s.Hasher.Hash(ctx, pw)
+func (s *Service) hash(ctx context.Context, pw string) (hash string, err error) {
+	err = s.Gate.Do(ctx, func(ctx context.Context) error {
+		hash, err = s.Hasher.Hash(ctx, pw)
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("hash: %w", err)
 	}
@@ -139,7 +146,7 @@ func (s *Service) hash(ctx context.Context, pw string) (string, error) {
 }
 
 // LogIn opens a session for the user with that address and password, or returns [login.ErrInvalid].
-func (s *Service) LogIn(ctx context.Context, email, pw string, client netip.Addr) (login.Session, error) {
+func (s *Service) LogIn(ctx context.Context, email, pw string, client login.Client) (login.Session, error) {
 	return s.Flow.Attempt(ctx, login.Attempt{
 		Method: Method,
 		Client: client,
@@ -201,6 +208,9 @@ func (s *Service) SetPassword(ctx context.Context, user store.User, pw string) e
 	}
 	for {
 		c, err := s.Users.Credential(ctx, Method, user.EmailKey)
+		if err == nil && c.UserID != user.ID {
+			err = store.ErrNotFound // the user was deleted meanwhile, and somebody else has the address
+		}
 		if err != nil {
 			return fmt.Errorf("set password: %w", err)
 		}

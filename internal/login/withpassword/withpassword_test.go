@@ -1,0 +1,119 @@
+package withpassword_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/countersign-auth/countersign/internal/login"
+	"github.com/countersign-auth/countersign/internal/login/withpassword"
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/store/sqlstore"
+	"github.com/countersign-auth/countersign/internal/token"
+	"github.com/countersign-auth/countersign/password"
+)
+
+// counter is a real hasher that counts what it is asked. That each of these calls does the same work is held by the
+// tests of package password; that each attempt makes exactly one is held here.
+type counter struct {
+	*password.Hasher
+	calls []string
+}
+
+func (c *counter) Verify(ctx context.Context, encoded, pw string) (bool, error) {
+	c.calls = append(c.calls, "verify")
+	return c.Hasher.Verify(ctx, encoded, pw)
+}
+
+func (c *counter) VerifyImported(ctx context.Context, encoded, pw string) (bool, error) {
+	c.calls = append(c.calls, "imported")
+	return c.Hasher.VerifyImported(ctx, encoded, pw)
+}
+
+func (c *counter) VerifyAbsent(ctx context.Context, pw string) error {
+	c.calls = append(c.calls, "absent")
+	return c.Hasher.VerifyAbsent(ctx, pw)
+}
+
+func newService(t *testing.T) (*withpassword.Service, store.Store, *counter) {
+	t.Helper()
+	s, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "c.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	hasher, err := password.New(password.Config{BcryptCost: password.MinBcryptCost})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := token.Open(t.Context(), s, token.Config{Issuer: "i", Audience: "a", TTL: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, log, gate := &counter{Hasher: hasher}, slog.New(slog.DiscardHandler), login.NewGate(0)
+	return withpassword.New(withpassword.Config{
+		Users: s, Hasher: c, Flow: login.NewFlow(s, tokens, gate, log), Gate: gate, Log: log, Now: time.Now, MinLength: 8,
+	}), s, c
+}
+
+func TestEveryAttemptMakesOneCheck(t *testing.T) {
+	t.Parallel()
+	service, users, counts := newService(t)
+	ctx := t.Context()
+	for _, email := range []string{"mike@example.com", "disabled@example.com"} {
+		u, err := service.SignUp(ctx, email, "correct horse")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if email == "disabled@example.com" {
+			u.DisabledAt = time.Now()
+			if err := users.UpdateUser(ctx, u); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, tt := range []struct{ name, email, pw, call string }{
+		{"right", "mike@example.com", "correct horse", "verify"},
+		{"wrong", "mike@example.com", "wrong horse", "verify"},
+		{"unknown", "nobody@example.com", "correct horse", "absent"},
+		{"no address", "nobody", "correct horse", "absent"},
+		{"disabled, right", "disabled@example.com", "correct horse", "verify"},
+		{"disabled, wrong", "disabled@example.com", "wrong horse", "verify"},
+	} {
+		counts.calls = nil
+		_, err := service.LogIn(ctx, tt.email, tt.pw, login.Client{})
+		if (err == nil) != (tt.name == "right") || err != nil && !errors.Is(err, login.ErrInvalid) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if diff := cmp.Diff([]string{tt.call}, counts.calls); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestSetPasswordDoesNotHitAnotherUser(t *testing.T) {
+	t.Parallel()
+	service, users, _ := newService(t)
+	ctx := t.Context()
+	old, err := service.SignUp(ctx, "mike@example.com", "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := users.DeleteUser(ctx, old.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := service.SignUp(ctx, "mike@example.com", "another horse"); err != nil {
+		t.Fatal(err)
+	}
+	if err := service.SetPassword(ctx, old, "new horse battery"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := service.LogIn(ctx, "mike@example.com", "another horse", login.Client{}); err != nil {
+		t.Errorf("the new user's password: %v", err)
+	}
+}
