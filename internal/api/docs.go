@@ -90,7 +90,8 @@ func (rt *Router) page() ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err = t.Execute(&b, map[string]any{
-		"Info": rt.doc.Info, "Operations": ops, "Tokens": rt.tokens(),
+		"Servers": rt.doc.Servers,
+		"Info":    rt.doc.Info, "Operations": ops, "Tokens": rt.tokens(),
 		"Problem": rt.fields(schemaOf(rt.doc.Components.Schemas, problemBody{}), "", ""),
 	})
 	return b.Bytes(), err

@@ -19,14 +19,15 @@ type Router struct {
 	doc     *huma.OpenAPI
 }
 
-// NewRouter returns a Router without routes, whose document has that title and version.
-func NewRouter(title, version, description string) *Router {
+// NewRouter returns a Router without routes, whose document describes the API of that title at that URL.
+func NewRouter(title, version, description, url string) *Router {
 	rt := &Router{
 		mux:     http.NewServeMux(),
 		methods: map[string][]string{},
 		doc: &huma.OpenAPI{
 			OpenAPI:    "3.1.0",
 			Info:       &huma.Info{Title: title, Version: version, Description: description},
+			Servers:    []*huma.Server{{URL: url}},
 			Components: &huma.Components{Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)},
 		},
 	}

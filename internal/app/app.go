@@ -30,8 +30,9 @@ type App struct {
 	Passwords *withpassword.Service
 	Gate      *login.Gate
 
-	log *slog.Logger
-	now func() time.Time
+	issuer string
+	log    *slog.Logger
+	now    func() time.Time
 }
 
 // Open opens the store and makes the services. Addr is where the server listens, or would: it is the issuer until one
@@ -49,13 +50,13 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 			_ = a.Store.Close() // the first error says more
 		}
 	}()
-	issuer := cfg.IssuerAt(addr)
+	a.issuer = cfg.IssuerAt(addr)
 	audience := cfg.JWT.Audience
 	if audience == "" {
-		audience = issuer
+		audience = a.issuer
 	}
 	a.Tokens, err = token.Open(ctx, a.Store, token.Config{
-		Issuer: issuer, Audience: audience, TTL: cfg.JWT.AccessTTL,
+		Issuer: a.issuer, Audience: audience, TTL: cfg.JWT.AccessTTL,
 		Secret: []byte(cfg.JWT.Secret.Reveal()), InsecureAllowShortSecret: cfg.JWT.InsecureAllowShortSecret,
 		LegacySecret: []byte(cfg.JWT.LegacySecret.Reveal()), LegacyUntil: cfg.JWT.AcceptLegacyUntil,
 		Now: now,
@@ -93,7 +94,7 @@ func (a *App) Close() error { return a.Store.Close() }
 // Handler returns all routes behind all middleware.
 func (a *App) Handler() (http.Handler, error) {
 	proxies := api.Proxies(a.Config.TrustedProxies)
-	rt := api.NewRouter("Countersign", Version(), "Signup, login and signed tokens for any API.")
+	rt := api.NewRouter("Countersign", Version(), "Signup, login and signed tokens for any API.", a.issuer)
 	rt.Security(a.Config.TokenQueryParameter)
 	for _, addRoutes := range a.methods(proxies) {
 		if err := addRoutes(rt); err != nil {
