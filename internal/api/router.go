@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 	"path"
 	"slices"
@@ -68,9 +67,3 @@ func (rt *Router) unknown(w http.ResponseWriter, r *http.Request) {
 	e.Allow = slices.Sorted(slices.Values(allow))
 	problem.Write(w, e)
 }
-
-// OpenAPI returns the document of all routes that were added so far, as JSON.
-func (rt *Router) OpenAPI() ([]byte, error) { return json.MarshalIndent(rt.doc, "", "  ") }
-
-// Document returns the document itself, to be read only.
-func (rt *Router) Document() *huma.OpenAPI { return rt.doc }
