@@ -64,6 +64,50 @@ type SigningKey struct {
 	CreatedAt time.Time
 }
 
+// Counter counts what happened to one key since it was last cleared, such as the failed logins of an account.
+type Counter struct {
+	// Key names what is counted. It is opaque to the store.
+	Key string
+	// Count is the number so far.
+	Count int64
+	// LastAt is when Count was last raised; zero for never.
+	LastAt time.Time
+	// KnownAt is when the key last saw a success; zero for never.
+	KnownAt time.Time
+	// ExpiresAt is when the record counts as absent and may be deleted.
+	ExpiresAt time.Time
+	// Version counts the writes. 0 stands for a counter that is absent.
+	Version int64
+}
+
+// Event is a line of the audit log: who did what from where, and what came of it. It never holds a secret.
+type Event struct {
+	// ID is a UUIDv7, by which events are ordered.
+	ID string
+	At time.Time
+	// Kind is what was attempted: login, signup, …
+	Kind string
+	// Result is what came of it: ok, failed (checked, and wrong) or refused (not checked).
+	Result string
+	// Reason is a code that says why.
+	Reason string
+	// UserID is the user concerned; empty when there is none or none is known.
+	UserID string
+	// Subject tells attempts at one account from those at another by a keyed fingerprint of what was given as the
+	// address: that text itself may be anything, a password typed into the wrong field included.
+	Subject string
+	// Method is the login method.
+	Method string
+	// Client is the address of the client as text.
+	Client string
+	// RequestID finds the request in the log.
+	RequestID string
+	// Count is how many such things this event stands for; 1 but for refusals, of which a minute makes one event.
+	Count int64
+	// Chain is room for the hash that will bind an event to the one before it.
+	Chain []byte
+}
+
 // Users keeps users and their credentials.
 type Users interface {
 	// CreateUser writes a user together with its first credential: both or neither.
@@ -100,6 +144,34 @@ type Keys interface {
 	FirstKey(ctx context.Context, k SigningKey) error
 	// SigningKeys returns all keys, the newest first.
 	SigningKeys(ctx context.Context) ([]SigningKey, error)
+}
+
+// Counters keeps counters. A counter whose ExpiresAt is not after now is absent.
+type Counters interface {
+	// Counters returns the counters of these keys in their order. An absent one has nothing but its Key.
+	Counters(ctx context.Context, now time.Time, keys ...string) ([]Counter, error)
+	// SwapCounters writes each counter over the record of its Key if that has its Version, 0 being that of an absent
+	// or expired one, and counts the version up. It takes them in order and ends at the first that has another version, with
+	// ErrConflict. N is how many were written; those stay. Each swap is atomic, all together need not be.
+	// A crash may lose the newest swaps if the power fails too, and not otherwise.
+	SwapCounters(ctx context.Context, now time.Time, counters ...Counter) (n int, err error)
+	// DeleteExpiredCounters deletes at most limit counters that have expired at now, and says how many.
+	DeleteExpiredCounters(ctx context.Context, now time.Time, limit int) (n int, err error)
+}
+
+// Events keeps the audit log.
+type Events interface {
+	// AppendEvents writes events, all or none. They are durable when it returns.
+	AppendEvents(ctx context.Context, events ...Event) error
+	// ListEvents returns at most limit events in the order of their ids, from the first id greater than after.
+	ListEvents(ctx context.Context, after string, limit int) ([]Event, error)
+}
+
+// Secrets keeps the random keys that the nodes of a server share, by name.
+type Secrets interface {
+	// FirstSecret writes value under that name if there is none yet, and returns what is there then: the same for
+	// every caller.
+	FirstSecret(ctx context.Context, name string, value []byte) ([]byte, error)
 }
 
 // Store is everything that a server keeps.
