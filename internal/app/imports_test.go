@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"passport"},
 	{"passport/internal/*", "jwt/jwk", "password"},
 	{"jwt"},
-	{"problem", "jwt/internal/*"},
+	{"problem", "jwt/internal/*", "password/internal/*"},
 }
 
 // forTests are the packages that only tests import. They may import anything.
