@@ -1,11 +1,6 @@
 package password
 
-import (
-	"fmt"
-
-	//lint:ignore SA1019 bcrypt is made of Blowfish.
-	"golang.org/x/crypto/blowfish"
-)
+import "fmt"
 
 func checkBcryptCost(cost int) error {
 	if cost < MinBcryptCost || cost > MaxBcryptCost {
@@ -41,27 +36,4 @@ func cycle(password []byte) func() byte {
 		i++
 		return password[i-1]
 	}
-}
-
-// bcrypt computes the sum of the key: the EksBlowfish setup with 2^cost rounds,
-// then 64 encryptions of each block of the text. It wipes the key.
-func bcrypt(key *bcryptKey, salt []byte, cost int) []byte {
-	defer clear(key[:])
-	c, err := blowfish.NewSaltedCipher(key[:], salt)
-	if err != nil { // the key is empty
-		panic("password: " + err.Error())
-	}
-	defer func() { *c = blowfish.Cipher{} }()
-	for range uint64(1) << cost {
-		blowfish.ExpandKey(key[:], c)
-		blowfish.ExpandKey(salt, c)
-	}
-	text := []byte("OrpheanBeholderScryDoubt")
-	for i := 0; i < len(text); i += blowfish.BlockSize {
-		block := text[i : i+blowfish.BlockSize]
-		for range 64 {
-			c.Encrypt(block, block)
-		}
-	}
-	return text[:bcryptSumBytes]
 }

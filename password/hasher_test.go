@@ -58,7 +58,6 @@ func TestNew(t *testing.T) {
 		{"time", Config{Argon2: Argon2Params{Time: 65}}, "time 65"},
 		{"threads", Config{Argon2: Argon2Params{Threads: 17}}, "threads 17"},
 		{"product", Config{Argon2: Argon2Params{MemoryKiB: 256 << 10, Time: 5}}, "times time 5"},
-		{"concurrency", Config{MaxConcurrent: -1}, "MaxConcurrent -1"},
 		{"rand", Config{Rand: iotest.ErrReader(errors.New("dry"))}, "dry"},
 	} {
 		h, err := New(tt.config)

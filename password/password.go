@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 )
 
 // An Algorithm names a password hashing scheme, as in a configuration file.
@@ -55,10 +54,9 @@ type Config struct {
 	// Argon2 holds the parameters of argon2id. A zero field has its default.
 	Argon2 Argon2Params
 
-	// MaxConcurrent is how many hashes may be computed at the same moment;
-	// further calls wait. Zero means GOMAXPROCS at the time of [New]. Memory
-	// is bounded by this number times the greatest argon2id memory in use.
-	MaxConcurrent int
+	// Pool computes the hashes, for this and perhaps for other Hashers. Nil
+	// means one of the Hasher's own, with a zero [PoolConfig].
+	Pool *Pool
 
 	// Rand is the source of salts; it must be safe for concurrent use. Nil
 	// means crypto/rand.
@@ -72,9 +70,8 @@ type Hasher struct {
 	cost      int
 	argon2    Argon2Params
 	rand      io.Reader
-
-	// slots bounds the hashes in flight: a send takes a place.
-	slots chan struct{}
+	pool      *Pool
+	claim     Claim
 
 	// What a guess is checked against where there is nothing to match. They
 	// are values and not strings: a string with a slip in it would be refused
@@ -89,7 +86,7 @@ type Hasher struct {
 // New returns a Hasher for the configuration, or an error that names the field
 // that is out of bounds (it is [ErrParameters] for the cost and for argon2id).
 func New(c Config) (*Hasher, error) {
-	h := &Hasher{algorithm: c.Algorithm, cost: c.BcryptCost, argon2: c.Argon2.withDefaults(), rand: c.Rand}
+	h := &Hasher{algorithm: c.Algorithm, cost: c.BcryptCost, argon2: c.Argon2.withDefaults(), rand: c.Rand, pool: c.Pool}
 	switch h.algorithm {
 	case "":
 		h.algorithm = Bcrypt
@@ -106,14 +103,9 @@ func New(c Config) (*Hasher, error) {
 	if err := h.argon2.check(); err != nil {
 		return nil, err
 	}
-	n := c.MaxConcurrent
-	if n < 0 {
-		return nil, fmt.Errorf("password: MaxConcurrent %d is negative", n)
+	if h.pool == nil {
+		h.pool, _ = NewPool(PoolConfig{}) // nothing of which is negative
 	}
-	if n == 0 {
-		n = runtime.GOMAXPROCS(0)
-	}
-	h.slots = make(chan struct{}, n)
 	if h.rand == nil {
 		h.rand = rand.Reader
 	}
@@ -142,8 +134,9 @@ func (h *Hasher) makeDummies() error {
 // 60 bytes or an argon2id string of about 100 bytes, all of it ASCII.
 //
 // The error is [ErrEmpty], [ErrEncoding], [ErrNUL] or [ErrTooLong] where the
-// password cannot be taken, found before any work (see [Check]); that of ctx if
-// it ended before hashing began; or that of the source of salts.
+// password cannot be taken, found before any work (see [Check]); an
+// [OverloadError] if it could not begin in time; that of ctx if it ended before
+// the work was done; or that of the source of salts.
 //
 // Where bcrypt is configured, the argon2id hash of a password over 72 bytes has
 // a salt of 24 bytes, of which the last 8 derive from the others. It is an
@@ -159,12 +152,35 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := h.acquire(ctx); err != nil {
+	t := &task{claim: h.claim}
+	t.add(h.work(&r, g.normal, false, func(sum []byte) { copy(r.sum, sum) }))
+	if err := h.pool.run(ctx, t); err != nil {
 		return "", err
 	}
-	defer h.release()
-	r.sum = h.compute(&r, g.normal, false)
 	return r.String(), nil
+}
+
+// For returns a Hasher like h whose hashes are computed for that claim: they
+// take turns with those of other clients, and are bounded in number. Hashes
+// without a claim are all of one client.
+func (h *Hasher) For(claim Claim) *Hasher {
+	with := *h
+	with.claim = claim
+	return &with
+}
+
+// Ready returns the [OverloadError] with which a hash would be refused at this
+// moment, or nil. It costs next to nothing and promises nothing: it is for
+// callers that have other work to do before the hash.
+func (h *Hasher) Ready() error {
+	p := h.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := &p.lanes
+	if h.algorithm == Argon2id {
+		c = &p.whole
+	}
+	return p.admit(c, h.claim, p.config.MaxWait)
 }
 
 // newRecord returns a record for a new password, its salt drawn and its sum
@@ -224,24 +240,6 @@ func (h *Hasher) NeedsRehash(encoded string) bool {
 	}
 	return h.algorithm == Bcrypt && !r.long
 }
-
-// acquire takes a place among the hashes in flight, and keeps none if ctx has
-// ended.
-func (h *Hasher) acquire(ctx context.Context) error {
-	select {
-	case h.slots <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	// A select with both ways open takes either.
-	if err := ctx.Err(); err != nil {
-		h.release()
-		return err
-	}
-	return nil
-}
-
-func (h *Hasher) release() { <-h.slots }
 
 func (h *Hasher) random(b []byte) error {
 	if _, err := io.ReadFull(h.rand, b); err != nil {

@@ -3,6 +3,7 @@ package password
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,50 @@ func calls(t *testing.T, h *Hasher) map[string]func(context.Context) error {
 	}
 }
 
+// pooled returns a Hasher of bcrypt at that cost over a pool.
+func pooled(t testing.TB, cost int, c PoolConfig) *Hasher {
+	t.Helper()
+	p, err := NewPool(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := cheapConfig(Bcrypt)
+	config.BcryptCost, config.Pool = cost, p
+	return mustNew(t, config)
+}
+
+// inBubble runs f with fake time, and lets the workers of its pools end.
+func inBubble(t *testing.T, f func(*testing.T)) {
+	synctest.Test(t, func(t *testing.T) {
+		f(t)
+		time.Sleep(2 * idleTime)
+	})
+}
+
+// empty waits for the workers of a pool to rest, and reports what is left in it.
+func empty(t *testing.T, p *Pool) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for range 10_000 {
+		if p.busy == 0 {
+			break
+		}
+		p.mu.Unlock()
+		time.Sleep(time.Millisecond)
+		p.mu.Lock()
+	}
+	for _, c := range []*crew{&p.lanes, &p.whole} {
+		if c.waiting.n != 0 || c.waiting.nominal != 0 || len(c.waiting.lines)+len(c.waiting.byClient)+len(c.waiting.subjects) != 0 ||
+			c.running != 0 || c.tasks != 0 {
+			t.Errorf("left in the pool: %+v", *c)
+		}
+	}
+	if p.memory != 0 || p.busy != 0 {
+		t.Errorf("memory %d, busy %d", p.memory, p.busy)
+	}
+}
+
 func TestContextEnded(t *testing.T) {
 	t.Parallel()
 	h := cheap(t, Bcrypt)
@@ -36,118 +81,372 @@ func TestContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, call := range all {
-		for range 20 { // a select that has both ways open takes either
+		for range 20 {
 			if err := call(ctx); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
-	if len(*ops) > 0 || len(h.slots) > 0 {
-		t.Errorf("operations %v, %d places taken", *ops, len(h.slots))
+	if len(*ops) > 0 {
+		t.Errorf("operations %v", *ops)
 	}
 }
 
+// block holds the only worker of h inside of hashes until release is called, and returns when all its lanes are taken.
+func block(t *testing.T, h *Hasher) (release func()) {
+	t.Helper()
+	gate := make(chan struct{})
+	blocker := *h
+	blocker.observe = func(operation) { <-gate }
+	blocker.claim = Claim{Client: "blocker"}
+	for range h.pool.lanes.width + 1 { // one in the worker's hands, whose share was one, and all others in the queue
+		go func() { _ = blocker.VerifyAbsent(context.WithoutCancel(t.Context()), "x") }()
+	}
+	synctest.Wait()
+	return func() { close(gate) }
+}
+
+// With nothing to be had for a second, every call gives up when its context does, computes nothing and leaves its place.
 func TestContextEndsWaiting(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := cheapConfig(Bcrypt)
-		c.MaxConcurrent = 1
-		h := mustNew(t, c)
-		all := calls(t, h)
+	inBubble(t, func(t *testing.T) {
+		h := pooled(t, 4, PoolConfig{Workers: 1, MaxWait: time.Hour})
+		short := mustHash(t, h, "right")
+		release := block(t, h)
 		ops := watch(h)
-		h.slots <- struct{}{}
-		for name, call := range all {
+		for range 5 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%s: %v", name, err)
+			if _, err := h.Verify(ctx, short, "right"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
 			}
 			cancel()
 		}
 		if len(*ops) > 0 {
 			t.Errorf("operations %v", *ops)
 		}
-		<-h.slots
-		if err := all["Hash"](t.Context()); err != nil {
-			t.Error(err)
+		release()
+		if ok, err := h.Verify(t.Context(), short, "right"); err != nil || !ok {
+			t.Error(ok, err)
 		}
+		time.Sleep(time.Minute)
+		empty(t, h.pool)
 	})
 }
 
-// An attempt of two operations whose client leaves during the first does not
-// begin the second, and has no result.
+// A hash that is being computed is dropped when its context ends.
+func TestContextEndsWithin(t *testing.T) {
+	t.Parallel()
+	h := pooled(t, 16, PoolConfig{Workers: 1})
+	ctx, cancel := context.WithCancel(t.Context())
+	h.observe = func(operation) { cancel() }
+	task := &task{}
+	task.add(h.work(&h.dummyBcrypt, []byte("guess"), false, func([]byte) { t.Error("it was computed to its end") }))
+	if err := h.pool.run(ctx, task); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	empty(t, h.pool)
+}
+
+// An attempt of two operations whose client leaves during the first does not begin the second, and has no result.
 func TestContextEndsBetween(t *testing.T) {
 	t.Parallel()
 	h := cheap(t, Bcrypt)
 	encoded := mustHash(t, h, count(73))
 	ctx, cancel := context.WithCancel(t.Context())
-	n := 0
-	h.observe = func(operation) { n++; cancel() }
+	var n atomic.Int64
+	h.observe = func(operation) { n.Add(1); cancel() }
 	ok, err := h.Verify(ctx, encoded, count(73))
-	if ok || !errors.Is(err, context.Canceled) || n != 1 || len(h.slots) > 0 {
-		t.Errorf("%v, %v after %d operations", ok, err, n)
+	empty(t, h.pool)
+	if ok || !errors.Is(err, context.Canceled) || n.Load() != 1 {
+		t.Errorf("%v, %v after %d operations", ok, err, n.Load())
 	}
 }
 
+// However many call, hashes of all kinds come out right, and the pool is empty after.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
-	c := cheapConfig(Bcrypt)
-	c.MaxConcurrent = 3
-	h := mustNew(t, c)
-	all := calls(t, h)
-	var most atomic.Int64
-	h.observe = func(operation) {
-		// The operation's own place is taken while it is observed.
-		most.Store(max(most.Load(), int64(len(h.slots))))
-		if n := len(h.slots); n < 1 || n > 3 {
-			t.Errorf("%d places taken", n)
+	for workers := range 4 {
+		h := pooled(t, 4, PoolConfig{Workers: workers, MaxWait: time.Minute, MaxMemoryKiB: 16})
+		all := calls(t, h)
+		var wg sync.WaitGroup
+		for i := range 20 {
+			for name, call := range all {
+				wg.Go(func() {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					if i%4 == 0 {
+						time.AfterFunc(time.Duration(i)*50*time.Microsecond, cancel)
+					}
+					if err := call(ctx); err != nil && (i%4 != 0 || !errors.Is(err, context.Canceled)) {
+						t.Errorf("%s: %v", name, err)
+					}
+				})
+			}
 		}
-	}
-	var wg sync.WaitGroup
-	for range 8 {
-		for name, call := range all {
-			wg.Go(func() {
-				if err := call(t.Context()); err != nil {
-					t.Errorf("%s: %v", name, err)
-				}
-			})
-		}
-	}
-	wg.Wait()
-	if len(h.slots) != 0 {
-		t.Errorf("%d places not given back", len(h.slots))
+		wg.Wait()
+		empty(t, h.pool)
 	}
 }
 
-// With all places held inside of hash operations, the next caller waits, and
-// gets the first that is given back.
-func TestConcurrencyBound(t *testing.T) {
+// Passwords of different costs side by side, each right and wrong.
+func TestMixedCosts(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := cheapConfig(Bcrypt)
-		c.MaxConcurrent = 2
-		h := mustNew(t, c)
-		var inside, done atomic.Int64
-		gate := make(chan struct{})
-		h.observe = func(operation) {
-			inside.Add(1)
-			<-gate
-			inside.Add(-1)
-		}
-		for range 5 {
+	h := pooled(t, 4, PoolConfig{Workers: 2, MaxWait: time.Minute})
+	var wg sync.WaitGroup
+	for i := range 60 {
+		wg.Go(func() {
+			config := cheapConfig(Bcrypt)
+			config.BcryptCost, config.Pool = 4+i%4, h.pool
+			mine := mustNew(t, config)
+			pw := fmt.Sprintf("password %d", i)
+			encoded := mustHash(t, mine, pw)
+			for guess, want := range map[string]bool{pw: true, pw + "x": false} {
+				if ok, err := h.Verify(t.Context(), encoded, guess); ok != want || err != nil {
+					t.Errorf("cost %d, %q: %v, %v", 4+i%4, guess, ok, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// What cannot begin in time is refused at once, with the time after which it could.
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		h := pooled(t, 12, PoolConfig{Workers: 1, MaxWait: 2 * time.Second})
+		release := block(t, h)
+		var begun, n atomic.Int64
+		h.observe = func(operation) { begun.Add(1) }
+		for range 100 { // of 65 ms each by the nominal speed, so that about 30 can wait
 			go func() {
-				if err := h.VerifyAbsent(t.Context(), "guess"); err != nil {
+				var refused *OverloadError
+				start := time.Now()
+				if err := h.VerifyAbsent(t.Context(), "x"); errors.As(err, &refused) {
+					if took := time.Since(start); took != 0 && took != 2*time.Second {
+						t.Errorf("refused after %v", took)
+					}
+					if refused.RetryAfter < time.Second || refused.RetryAfter > 3*time.Second {
+						t.Errorf("RetryAfter %v", refused.RetryAfter)
+					}
+					n.Add(1)
+				} else if err != nil {
 					t.Error(err)
 				}
-				done.Add(1)
 			}()
 		}
-		for n := range int64(5) {
-			synctest.Wait()
-			if got, want := inside.Load(), min(2, 5-n); got != want || done.Load() != n {
-				t.Errorf("%d done: %d inside, want %d", done.Load(), got, want)
+		synctest.Wait()
+		waiting := int64(h.pool.Stats().Waiting)
+		if n.Load() < 60 || waiting+n.Load() < 100 {
+			t.Errorf("%d refused at once, %d waiting", n.Load(), waiting)
+		}
+		if err := h.Ready(); err == nil {
+			t.Error("Ready with a full queue")
+		}
+		time.Sleep(2 * time.Second) // nothing has begun in time: all are refused
+		synctest.Wait()
+		if n.Load() != 100 || begun.Load() != 0 {
+			t.Errorf("%d refused, %d begun", n.Load(), begun.Load())
+		}
+		release()
+		time.Sleep(time.Minute)
+		if err := h.Ready(); err != nil {
+			t.Errorf("Ready: %v", err)
+		}
+		empty(t, h.pool)
+	})
+}
+
+// A call whose context ends before it could begin is refused instead of being let wait for nothing.
+func TestOverloadByContext(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		h := pooled(t, 12, PoolConfig{Workers: 1, MaxWait: time.Hour})
+		release := block(t, h)
+		defer release()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		var refused *OverloadError
+		if err := h.VerifyAbsent(ctx, "x"); !errors.As(err, &refused) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// Clients take turns, however many hashes one of them wants.
+func TestFairAmongClients(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		h := pooled(t, 4, PoolConfig{Workers: 1, MaxWait: time.Hour})
+		release := block(t, h)
+		var mu sync.Mutex
+		var order []string
+		ask := func(client string, n int) {
+			for range n {
+				mine := h.For(Claim{Client: client})
+				mine.observe = func(operation) {
+					mu.Lock()
+					defer mu.Unlock()
+					order = append(order, client)
+				}
+				go func() { _ = mine.VerifyAbsent(t.Context(), "x") }()
+				synctest.Wait()
 			}
-			gate <- struct{}{}
+		}
+		ask("greedy", 50)
+		ask("small", 2)
+		ask("other", 1)
+		release()
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		last := 0
+		for i, client := range order {
+			if client != "greedy" {
+				last = i
+			}
+		}
+		if len(order) != 53 || last > 5 {
+			t.Errorf("order %v", order)
+		}
+	})
+}
+
+// When the queue is full, the longest line gives way to a newcomer.
+func TestFullQueue(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		h := pooled(t, 4, PoolConfig{Workers: 1, MaxWait: time.Hour, MaxQueue: 20})
+		release := block(t, h)
+		var refused, done sync.Map
+		ask := func(client string, n int) {
+			for i := range n {
+				go func() {
+					var overload *OverloadError
+					if err := h.For(Claim{Client: client}).VerifyAbsent(t.Context(), "x"); errors.As(err, &overload) {
+						refused.Store(fmt.Sprint(client, i), true)
+					} else {
+						done.Store(fmt.Sprint(client, i), err)
+					}
+				}()
+				synctest.Wait()
+			}
+		}
+		ask("greedy", 100)
+		ask("small", 3)
+		release()
+		time.Sleep(time.Minute)
+		for i := range 3 {
+			if err, ok := done.Load(fmt.Sprint("small", i)); !ok || err != nil {
+				t.Errorf("small %d: %v %v", i, ok, err)
+			}
+		}
+		n := 0
+		refused.Range(func(any, any) bool { n++; return true })
+		if n < 83 {
+			t.Errorf("%d refused", n)
+		}
+		empty(t, h.pool)
+	})
+}
+
+func TestOneSubjectCannotFillTheQueue(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		h := pooled(t, 4, PoolConfig{Workers: 1, MaxWait: time.Hour})
+		release := block(t, h)
+		var n atomic.Int64
+		for i := range 100 {
+			go func() {
+				var refused *OverloadError
+				mine := h.For(Claim{Client: fmt.Sprint(i), Subject: "victim@example.com"})
+				if err := mine.VerifyAbsent(t.Context(), "x"); errors.As(err, &refused) {
+					n.Add(1)
+				}
+			}()
 		}
 		synctest.Wait()
+		if n.Load() != 100-maxPerSubject {
+			t.Errorf("%d refused", n.Load())
+		}
+		if err := h.For(Claim{Client: "1", Subject: "other@example.com"}).Ready(); err != nil {
+			t.Error(err)
+		}
+		release()
+		time.Sleep(time.Minute)
+		empty(t, h.pool)
 	})
+}
+
+// The memory of argon2id at one moment is bounded; what alone exceeds the bound is computed alone.
+func TestMemoryBound(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		p, err := NewPool(PoolConfig{Workers: 8, MaxWait: time.Hour, MaxMemoryKiB: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var inside, most atomic.Int64
+		for _, kib := range []uint32{40, 40, 40, 40, 64, 8, 8, 300, 40} {
+			h := mustNew(t, Config{Algorithm: Argon2id, Argon2: Argon2Params{MemoryKiB: kib, Time: 1}, Pool: p})
+			h.observe = func(operation) {
+				n := inside.Add(int64(kib))
+				most.Store(max(most.Load(), n))
+				if n > 100 && n != 300 {
+					t.Errorf("%d KiB at once", n)
+				}
+				time.Sleep(time.Second)
+				inside.Add(-int64(kib))
+			}
+			go func() {
+				if _, err := h.Hash(t.Context(), "x"); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		time.Sleep(time.Hour)
+		if most.Load() != 300 {
+			t.Errorf("most %d KiB", most.Load())
+		}
+		empty(t, p)
+	})
+}
+
+// Busy is told of every thread that joins, and of the last that rests. The threads end when there is nothing to do.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		var told []int
+		h := pooled(t, 4, PoolConfig{Workers: 2, Busy: func(n int) { told = append(told, n) }})
+		for range 2 {
+			if err := h.VerifyAbsent(t.Context(), "x"); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+		}
+		h.pool.mu.Lock()
+		if got := fmt.Sprint(told); got != "[1 0 1 0]" {
+			t.Errorf("told %v", got)
+		}
+		h.pool.mu.Unlock()
+		time.Sleep(2 * idleTime)
+		h.pool.mu.Lock()
+		if n := h.pool.lanes.workers; n != 0 {
+			t.Errorf("%d workers left", n)
+		}
+		h.pool.mu.Unlock()
+		if err := h.VerifyAbsent(t.Context(), "x"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPoolConfig(t *testing.T) {
+	t.Parallel()
+	for _, c := range []PoolConfig{{Workers: -1}, {MaxWait: -1}, {MaxQueue: -1}, {MaxMemoryKiB: -1}} {
+		if _, err := NewPool(c); err == nil {
+			t.Errorf("%+v is taken", c)
+		}
+	}
 }

@@ -1,9 +1,13 @@
 package password
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"strings"
+	"time"
+
+	"github.com/countersign-auth/countersign/password/internal/eks"
 )
 
 // Verify reports whether password is the one that encoded, a result of
@@ -12,8 +16,9 @@ import (
 // anything over 72 bytes for a bcrypt string.
 //
 // The error is technical and tells nothing of the password: [ErrFormat] or
-// [ErrParameters] about encoded, found before any work, or that of ctx if it
-// ended before the work was done. No hash begins after ctx has ended.
+// [ErrParameters] about encoded, found before any work; an [OverloadError] if
+// the work could not begin in time; or that of ctx if it ended before the work
+// was done. No hash begins after ctx has ended.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (bool, error) {
 	return h.verify(ctx, encoded, password, false)
 }
@@ -38,8 +43,8 @@ func (h *Hasher) VerifyImported(ctx context.Context, encoded, password string) (
 
 // VerifyAbsent spends on password what Verify would, for when there is no
 // string to verify it against: the user is unknown, or has no password. There
-// is no result, as nothing matches. The error is that of ctx if it ended before
-// the work was done.
+// is no result, as nothing matches. The error is an [OverloadError], or that of
+// ctx if it ended before the work was done.
 func (h *Hasher) VerifyAbsent(ctx context.Context, password string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -118,31 +123,28 @@ func (h *Hasher) topUp(cost int) []step {
 	return steps
 }
 
-// run computes the steps one after the other in one place among the hashes in
-// flight. It leaves out none when one has matched: a right password that is
-// refused for another reason should take as long as a wrong one.
+// run computes the steps one after the other. It leaves out none when one has matched: a right password that is refused
+// for another reason should take as long as a wrong one.
 func (h *Hasher) run(ctx context.Context, steps []step, g guess, imported bool) (bool, error) {
 	if len(steps) == 0 {
 		return false, nil
 	}
-	if err := h.acquire(ctx); err != nil {
-		return false, err
-	}
-	defer h.release()
 	key := g.normal
 	if imported {
 		key = []byte(g.raw)
 		defer clear(key)
 	}
 	matched := 0
-	for i, s := range steps {
-		if i > 0 && ctx.Err() != nil {
-			return false, ctx.Err()
-		}
-		equal := subtle.ConstantTimeCompare(h.compute(&s.record, key, s.real), s.record.sum)
-		if s.real {
-			matched |= equal
-		}
+	t := &task{claim: h.claim}
+	for _, s := range steps {
+		t.add(h.work(&s.record, key, s.real, func(sum []byte) {
+			if equal := subtle.ConstantTimeCompare(sum, s.record.sum); s.real {
+				matched |= equal
+			}
+		}))
+	}
+	if err := h.pool.run(ctx, t); err != nil {
+		return false, err
 	}
 	return matched == 1, nil
 }
@@ -155,19 +157,27 @@ type operation struct {
 	Real      bool         // the stored hash, not one that is there for equal work
 }
 
-// compute returns the sum of the password under the parameters and salt of r, of
-// the length of the sum that is there.
-// The caller holds a place among the hashes in flight.
-func (h *Hasher) compute(r *record, password []byte, stored bool) []byte {
-	if h.observe != nil {
-		h.observe(operation{r.algorithm, r.cost, r.argon2, stored})
-	}
+// work returns the operation that computes the sum of the password under the parameters and salt of r, of the length of
+// the sum that is there.
+func (h *Hasher) work(r *record, password []byte, stored bool, finish func(sum []byte)) work {
+	w := work{finish: finish, begin: func() {
+		if h.observe != nil {
+			h.observe(operation{r.algorithm, r.cost, r.argon2, stored})
+		}
+	}}
 	if r.algorithm == Argon2id {
-		return argon2id(password, r.salt, r.argon2, len(r.sum))
+		w.key = bytes.Clone(password)
+		w.derive = func(key []byte) []byte { return argon2id(key, r.salt, r.argon2, len(r.sum)) }
+		w.memory = int64(r.argon2.MemoryKiB) << 10
+		w.nominal = time.Duration(r.argon2.MemoryKiB) * time.Duration(r.argon2.Time) * nominalKiB
+		return w
 	}
 	key := expandBcryptKey(password)
 	if r.variant == 'x' {
 		key = expandBcryptKey2x(password)
 	}
-	return bcrypt(&key, r.salt, r.cost)
+	defer clear(key[:])
+	w.hash = eks.NewHash((*[bcryptBytes]byte)(&key), (*[bcryptSaltBytes]byte)(r.salt), r.cost)
+	w.nominal = bcryptNominal(r.cost)
+	return w
 }

@@ -1,6 +1,7 @@
 package password
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -24,13 +25,13 @@ func watch(h *Hasher) *[]operation {
 	return &ops
 }
 
-// work is what operations come to, whether on stored hashes or dummies.
-type work struct {
+// effort is what operations come to, whether on stored hashes or dummies.
+type effort struct {
 	Rounds int // of bcrypt
 	Argon2 []Argon2Params
 }
 
-func sum(ops []operation) (w work) {
+func sum(ops []operation) (w effort) {
 	for _, o := range ops {
 		if o.Algorithm == Bcrypt {
 			w.Rounds += 1 << o.Cost
@@ -74,16 +75,16 @@ func TestEqualWork(t *testing.T) {
 	config := cheapConfig(Bcrypt)
 	config.BcryptCost = 6
 	params := config.Argon2
-	expect := func(a Algorithm, normal int) work {
+	expect := func(a Algorithm, normal int) effort {
 		switch {
 		case normal > MaxBytes:
-			return work{}
+			return effort{}
 		case a == Argon2id:
-			return work{Argon2: []Argon2Params{params}}
+			return effort{Argon2: []Argon2Params{params}}
 		case normal > 72:
-			return work{Rounds: 1 << 6, Argon2: []Argon2Params{params}}
+			return effort{Rounds: 1 << 6, Argon2: []Argon2Params{params}}
 		}
-		return work{Rounds: 1 << 6}
+		return effort{Rounds: 1 << 6}
 	}
 	for _, a := range []Algorithm{Bcrypt, Argon2id} {
 		config := config
@@ -273,4 +274,14 @@ func TestNeedsRehash(t *testing.T) {
 		}
 		tt.h.observe = nil
 	}
+}
+
+// compute returns the sum of the password under the parameters and salt of r.
+func (h *Hasher) compute(r *record, password []byte, stored bool) (sum []byte) {
+	t := &task{}
+	t.add(h.work(r, password, stored, func(b []byte) { sum = append(sum, b...) }))
+	if err := h.pool.run(context.Background(), t); err != nil {
+		panic(err)
+	}
+	return sum
 }

@@ -74,14 +74,16 @@ func (b *Batch) Add(h *Hash) {
 	b.n++
 }
 
-// Run advances every hash by as many rounds, or by what it has left. Hashes that are done leave the batch.
-func (b *Batch) Run(rounds int) {
+// Run advances every hash by as many rounds, or by what it has left, and returns the sum of the rounds. Hashes that are
+// done leave the batch.
+func (b *Batch) Run(rounds int) (done int) {
 	for left := uint64(rounds); left > 0 && b.n > 0; {
 		step := left
 		for _, h := range b.hashes[:b.n] {
 			step = min(step, h.left)
 		}
 		b.advance(step)
+		done += int(step) * b.n
 		left -= step
 		for i := b.n - 1; i >= 0; i-- {
 			h := b.hashes[i]
@@ -92,6 +94,7 @@ func (b *Batch) Run(rounds int) {
 			}
 		}
 	}
+	return done
 }
 
 // advance runs rounds of ExpandKey with the key and with the salt.

@@ -1,0 +1,249 @@
+package password
+
+import (
+	"time"
+
+	"github.com/countersign-auth/countersign/password/internal/eks"
+)
+
+const (
+	// sliceRounds are the rounds of bcrypt between two looks at the queue: about a millisecond with all lanes at work.
+	sliceRounds = 12
+
+	// idleTime is how long a worker without work keeps its thread.
+	idleTime = 30 * time.Second
+
+	// memoryOfSpeed is the time over which measurements of the speed are averaged.
+	memoryOfSpeed = 500 * time.Millisecond
+)
+
+// rouse sees to it that a worker of c looks at the queue. The lock is held.
+func (p *Pool) rouse(c *crew) {
+	switch {
+	case c.idle > 0:
+		select {
+		case c.wake <- struct{}{}:
+		default: // as many wake already as can
+		}
+	case c.workers < p.config.Workers:
+		c.workers++
+		p.setBusy(1)
+		if c == &p.lanes {
+			go p.workLanes()
+		} else {
+			go p.workWhole()
+		}
+	}
+}
+
+// setBusy counts a worker that has begun or ceased to work. The lock is held.
+func (p *Pool) setBusy(by int) {
+	p.busy += by
+	if p.config.Busy != nil && (p.busy > p.raised || p.busy == 0) {
+		p.raised = p.busy
+		p.config.Busy(p.busy)
+	}
+}
+
+// rest waits for something to do and returns false when the worker is to end. The lock is held, but while waiting.
+func (p *Pool) rest(c *crew) bool {
+	c.idle++
+	p.setBusy(-1)
+	p.mu.Unlock()
+	timer := time.NewTimer(idleTime)
+	defer timer.Stop()
+	awake := true
+	select {
+	case <-c.wake:
+	case <-timer.C:
+		awake = false
+	}
+	p.mu.Lock()
+	c.idle--
+	if !awake && c.waiting.n == 0 {
+		c.workers--
+		return false
+	}
+	p.setBusy(1)
+	return true
+}
+
+// workLanes is a worker that computes bcrypt.
+func (p *Pool) workLanes() {
+	yield := lowerPriority()
+	var batch eks.Batch
+	var tasks []*task // those in the batch
+	for {
+		joined, ok := p.takeLanes(len(tasks))
+		if !ok {
+			return
+		}
+		for _, t := range joined {
+			t.works[0].begin()
+			batch.Add(t.works[0].hash)
+		}
+		tasks = append(tasks, joined...)
+		full, begun := batch.Len() == eks.Width, time.Now()
+		rounds := batch.Run(sliceRounds)
+		if full {
+			p.measure(time.Duration(rounds)*nominalRound, time.Since(begun))
+		}
+		tasks = p.leaveLanes(&batch, tasks)
+		yield()
+	}
+}
+
+// takeLanes returns the tasks that join a worker with so many lanes in use: as many as make its share, for that hashes
+// are done the sooner the fewer share a core. It waits while there is nothing to do at all, and returns false when
+// the worker is to end.
+func (p *Pool) takeLanes(used int) (joined []*task, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := &p.lanes
+	for {
+		share := min(eks.Width, (c.tasks+c.waiting.n+p.config.Workers-1)/p.config.Workers)
+		for used+len(joined) < share {
+			t := p.take(c)
+			if t == nil {
+				break
+			}
+			joined = append(joined, t)
+		}
+		if used+len(joined) > 0 {
+			return joined, true
+		}
+		if !p.rest(c) {
+			return nil, false
+		}
+	}
+}
+
+// take returns the task whose turn it is, if it fits; nil if there is none. Tasks that are no longer wanted, or too late,
+// it ends. The lock is held.
+func (p *Pool) take(c *crew) *task {
+	for {
+		t := c.waiting.first()
+		switch {
+		case t == nil:
+			return nil
+		case t.ctx.Err() != nil:
+			c.waiting.pop().end(t.ctx.Err())
+		case time.Now().After(t.deadline):
+			c.waiting.pop().end(p.refusal(p.expect(c, t.claim.Client)))
+		case p.memory > 0 && p.memory+t.memory > int64(p.config.MaxMemoryKiB)<<10:
+			return nil
+		default:
+			c.tasks++
+			c.running += t.nominal
+			p.memory += t.memory
+			return c.waiting.pop()
+		}
+	}
+}
+
+// leaveLanes takes the tasks out of the batch that are done or no longer wanted, and returns the others.
+func (p *Pool) leaveLanes(batch *eks.Batch, tasks []*task) []*task {
+	stay := tasks[:0]
+	for _, t := range tasks {
+		hash := t.works[0].hash
+		switch {
+		case hash.Done():
+			if !t.next(hash.Sum()) {
+				p.leave(&p.lanes, t, nil)
+			} else if err := t.ctx.Err(); err != nil {
+				p.leave(&p.lanes, t, err)
+			} else if t.works[0].hash == nil {
+				p.moveOn(t)
+			} else {
+				t.works[0].begin()
+				batch.Add(t.works[0].hash)
+				stay = append(stay, t)
+			}
+		case t.ctx.Err() != nil:
+			batch.Drop(hash)
+			p.leave(&p.lanes, t, t.ctx.Err())
+		default:
+			stay = append(stay, t)
+		}
+	}
+	clear(tasks[len(stay):])
+	return stay
+}
+
+// leave ends a task that was being computed.
+func (p *Pool) leave(c *crew, t *task, err error) {
+	p.mu.Lock()
+	p.left(c, t)
+	p.mu.Unlock()
+	t.end(err)
+}
+
+// left counts a task that is no longer computed by c. The lock is held.
+func (p *Pool) left(c *crew, t *task) {
+	c.tasks--
+	c.running -= t.nominal
+	p.memory -= t.memory
+	if t.memory > 0 && p.whole.waiting.n > 0 {
+		p.rouse(&p.whole) // one that waits for memory
+	}
+}
+
+// moveOn gives a task whose bcrypt is done to the workers of what comes after. It has been admitted already.
+func (p *Pool) moveOn(t *task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left(&p.lanes, t)
+	t.memory = t.wholeMemory()
+	t.deadline = t.deadline.Add(p.config.MaxWait)
+	p.whole.waiting.push(t)
+	p.rouse(&p.whole)
+}
+
+// workWhole is a worker that computes all else, one work at a time.
+func (p *Pool) workWhole() {
+	yield := lowerPriority()
+	for {
+		t, ok := p.takeWhole()
+		if !ok {
+			return
+		}
+		var err error
+		for more := true; more && err == nil; err = t.ctx.Err() {
+			w := &t.works[0]
+			begun, nominal := time.Now(), w.nominal
+			w.begin()
+			more = t.next(w.derive(w.key))
+			p.measure(nominal, time.Since(begun))
+		}
+		if len(t.works) == 0 {
+			err = nil
+		}
+		p.leave(&p.whole, t, err)
+		yield()
+	}
+}
+
+// takeWhole waits for a task whose memory there is, and returns false when the worker is to end.
+func (p *Pool) takeWhole() (*task, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		if t := p.take(&p.whole); t != nil {
+			return t, true
+		}
+		if !p.rest(&p.whole) {
+			return nil, false
+		}
+	}
+}
+
+// measure takes note of how long work took that had nothing to wait for.
+func (p *Pool) measure(nominal, took time.Duration) {
+	if took <= 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	weight := min(1, took.Seconds()/memoryOfSpeed.Seconds())
+	p.speed += weight * (nominal.Seconds()/took.Seconds() - p.speed)
+}
