@@ -33,6 +33,7 @@ type App struct {
 	issuer string
 	log    *slog.Logger
 	now    func() time.Time
+	busy   func(threads int) // told of hashing threads, if set before the first request
 }
 
 // Open opens the store and makes the services. Addr is where the server listens, or would: it is the issuer until one
@@ -64,7 +65,15 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	hasher, err := password.New(password.Config{Algorithm: password.Algorithm(cfg.Password.Algorithm), BcryptCost: cfg.Password.BcryptCost})
+	pool, err := password.NewPool(password.PoolConfig{Busy: func(threads int) {
+		if a.busy != nil {
+			a.busy(threads)
+		}
+	}})
+	if err != nil {
+		return nil, err
+	}
+	hasher, err := password.New(password.Config{Algorithm: password.Algorithm(cfg.Password.Algorithm), BcryptCost: cfg.Password.BcryptCost, Pool: pool})
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	a.busy = lendProcessors()
 	server, err := a.Server()
 	if err != nil {
 		return errors.Join(err, listener.Close())
