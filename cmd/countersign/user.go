@@ -87,7 +87,7 @@ func userCreate(w *world) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		u, err := a.Passwords.SignUp(cmd.Context(), args[0], pw)
+		u, err := a.Passwords.SignUp(cmd.Context(), args[0], pw, login.Client{})
 		if errors.Is(err, withpassword.ErrTaken) {
 			return fmt.Errorf("there is a user %s already: see `countersign user show`", args[0])
 		}

@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
@@ -27,6 +29,7 @@ type App struct {
 	Config    *config.Config
 	Store     store.Store
 	Tokens    *token.Service
+	Audit     *audit.Log
 	Passwords *withpassword.Service
 	Gate      *login.Gate
 
@@ -78,8 +81,10 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 		return nil, err
 	}
 	a.Gate = login.NewGate(places(cfg))
+	a.Audit = audit.New(a.Store, log, now)
 	a.Passwords = withpassword.New(withpassword.Config{
-		Users: a.Store, Hasher: hasher, Flow: login.NewFlow(a.Store, a.Tokens, a.Gate, log), Gate: a.Gate, Log: log, Now: now, MinLength: cfg.Password.MinLength,
+		Users: a.Store, Hasher: hasher, Flow: login.NewFlow(a.Store, a.Tokens, a.Gate, a.Audit), Gate: a.Gate, Audit: a.Audit, Log: log, Now: now,
+		MinLength: cfg.Password.MinLength,
 	})
 	return a, nil
 }
@@ -97,8 +102,15 @@ func places(cfg *config.Config) int {
 	return max(1, each) * runtime.GOMAXPROCS(0)
 }
 
-// Close closes the store.
-func (a *App) Close() error { return a.Store.Close() }
+// closeTimeout bounds how long Close waits for the audit log to be written.
+const closeTimeout = 5 * time.Second
+
+// Close writes what the audit log still counts and closes the store.
+func (a *App) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return errors.Join(a.Audit.Close(ctx), a.Store.Close())
+}
 
 // Handler returns all routes behind all middleware.
 func (a *App) Handler() (http.Handler, error) {

@@ -147,7 +147,7 @@ func TestLogHasNoSecretsAndCannotBeForged(t *testing.T) {
 			t.Errorf("a forged line: %s", line)
 		}
 	}
-	if !strings.Contains(log, `"path":"/user/profile","status":200`) || !strings.Contains(log, `"msg":"login","method":"password","result":"ok"`) {
+	if !strings.Contains(log, `"path":"/user/profile","status":200`) || !strings.Contains(log, `"msg":"audit","kind":"login","method":"password","result":"ok"`) {
 		t.Errorf("what happened is not in the log:\n%s", log)
 	}
 	if quiet := testkit.Start(t, "access_log=off"); quiet.Form(t, "/login", "email", "x", "password", "x").Status != 401 || strings.Contains(quiet.Log(), `"msg":"request"`) {

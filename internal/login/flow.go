@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/token"
 )
@@ -35,6 +35,14 @@ type Client struct {
 	RequestID string
 }
 
+// Text returns the address as text; empty when there is none, as for a command.
+func (c Client) Text() string {
+	if !c.Addr.IsValid() {
+		return ""
+	}
+	return c.Addr.String()
+}
+
 // Session is a login that succeeded.
 type Session struct {
 	User   store.User
@@ -46,12 +54,12 @@ type Flow struct {
 	users  store.Users
 	tokens *token.Service
 	gate   *Gate
-	log    *slog.Logger
+	audit  *audit.Log
 }
 
 // NewFlow returns a Flow.
-func NewFlow(users store.Users, tokens *token.Service, gate *Gate, log *slog.Logger) *Flow {
-	return &Flow{users: users, tokens: tokens, gate: gate, log: log}
+func NewFlow(users store.Users, tokens *token.Service, gate *Gate, log *audit.Log) *Flow {
+	return &Flow{users: users, tokens: tokens, gate: gate, audit: log}
 }
 
 // Attempt verifies and, on success, opens a session. ErrInvalid refuses; an [OverloadError] asks to come back later.
@@ -66,19 +74,16 @@ func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
 		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
 	}
 	if !ok {
-		f.audit(ctx, a, userID, "wrong_credential")
-		return Session{}, ErrInvalid
+		return Session{}, f.invalid(ctx, a, userID, "wrong_credential")
 	}
 	user, err := f.users.User(ctx, userID)
 	switch {
 	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
-		f.audit(ctx, a, userID, "no_user")
-		return Session{}, ErrInvalid
+		return Session{}, f.invalid(ctx, a, userID, "no_user")
 	case err != nil:
 		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
 	case user.Disabled():
-		f.audit(ctx, a, userID, "disabled")
-		return Session{}, ErrInvalid
+		return Session{}, f.invalid(ctx, a, userID, "disabled")
 	}
 
 	id, err := uuid.NewV7()
@@ -89,13 +94,28 @@ func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
 	if err != nil {
 		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
 	}
-	f.audit(ctx, a, userID, "ok")
+	if err := f.record(ctx, a, userID, audit.OK, ""); err != nil {
+		return Session{}, err // no session that the audit log does not know of
+	}
 	return Session{User: user, Access: access}, nil
 }
 
-func (f *Flow) audit(ctx context.Context, a Attempt, userID, result string) {
-	f.log.LogAttrs(ctx, slog.LevelInfo, "login", slog.String("method", a.Method), slog.String("result", result),
-		slog.String("user", userID), slog.String("client", a.Client.Addr.String()), slog.String("request_id", a.Client.RequestID))
+// invalid records an attempt that was checked and is refused, and returns ErrInvalid.
+func (f *Flow) invalid(ctx context.Context, a Attempt, userID, reason string) error {
+	if err := f.record(ctx, a, userID, audit.Failed, reason); err != nil {
+		return err
+	}
+	return ErrInvalid
+}
+
+func (f *Flow) record(ctx context.Context, a Attempt, userID, result, reason string) error {
+	err := f.audit.Record(ctx, store.Event{
+		Kind: "login", Result: result, Reason: reason, UserID: userID, Method: a.Method, Client: a.Client.Text(), RequestID: a.Client.RequestID,
+	})
+	if err != nil {
+		return fmt.Errorf("login by %s: %w", a.Method, err)
+	}
+	return nil
 }
 
 // OverloadError says that more work waits than can be done in time.

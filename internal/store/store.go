@@ -180,6 +180,9 @@ type Store interface {
 	Directory
 	Credentials
 	Keys
+	Counters
+	Events
+	Secrets
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
 	// Close releases the database. No verb may be called after it.

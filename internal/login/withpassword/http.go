@@ -81,7 +81,7 @@ func (h *handler) signUp(w http.ResponseWriter, r *http.Request) {
 		api.Fail(h.Log, w, r, err)
 		return
 	}
-	user, err := h.service.SignUp(r.Context(), c.Username, c.Password)
+	user, err := h.service.SignUp(r.Context(), c.Username, c.Password, h.client(w, r))
 	if err != nil {
 		api.Fail(h.Log, w, r, h.explain(err))
 		return
@@ -95,13 +95,16 @@ func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 		api.Fail(h.Log, w, r, err)
 		return
 	}
-	session, err := h.service.LogIn(r.Context(), c.Username, c.Password,
-		login.Client{Addr: h.Proxies.Client(r), RequestID: w.Header().Get("X-Request-Id")})
+	session, err := h.service.LogIn(r.Context(), c.Username, c.Password, h.client(w, r))
 	if err != nil {
 		api.Fail(h.Log, w, r, h.explain(err))
 		return
 	}
 	api.JSON(w, LoggedIn{Token: session.Access.Token, TokenType: "Bearer", ExpiresIn: int(session.Access.TTL.Seconds())})
+}
+
+func (h *handler) client(w http.ResponseWriter, r *http.Request) login.Client {
+	return login.Client{Addr: h.Proxies.Client(r), RequestID: w.Header().Get("X-Request-Id")}
 }
 
 // explain says what a client may know of err.

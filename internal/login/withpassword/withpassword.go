@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/password"
@@ -56,6 +57,7 @@ type Config struct {
 	Hasher Hasher
 	Flow   *login.Flow
 	Gate   *login.Gate
+	Audit  *audit.Log
 	Log    *slog.Logger
 	Now    func() time.Time
 	// MinLength is the least number of characters, in code points after NFC, of a new password.
@@ -81,7 +83,7 @@ func (d data) encode() []byte {
 }
 
 // SignUp makes a user. An [InvalidError] names every field that is refused; ErrTaken says that somebody has the address.
-func (s *Service) SignUp(ctx context.Context, email, pw string) (store.User, error) {
+func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Client) (store.User, error) {
 	var invalid InvalidError
 	address, err := login.ParseAddress(email)
 	if err != nil {
@@ -111,7 +113,12 @@ func (s *Service) SignUp(ctx context.Context, email, pw string) (store.User, err
 	if err != nil {
 		return store.User{}, fmt.Errorf("sign up: %w", err)
 	}
-	s.Log.LogAttrs(ctx, slog.LevelInfo, "signup", slog.String("method", Method), slog.String("user", user.ID))
+	err = s.Audit.Record(ctx, store.Event{
+		Kind: "signup", Result: audit.OK, UserID: user.ID, Method: Method, Client: client.Text(), RequestID: client.RequestID,
+	})
+	if err != nil { // the user is there, and an answer that denies it helps nobody
+		s.Log.LogAttrs(ctx, slog.LevelError, "a sign-up is not in the audit log", slog.String("user", user.ID), slog.Any("error", err))
+	}
 	return user, nil
 }
 

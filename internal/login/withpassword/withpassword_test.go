@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/store"
@@ -56,8 +57,9 @@ func newService(t *testing.T) (*withpassword.Service, store.Store, *counter) {
 		t.Fatal(err)
 	}
 	c, log, gate := &counter{Hasher: hasher}, slog.New(slog.DiscardHandler), login.NewGate(0)
+	events := audit.New(s, log, time.Now)
 	return withpassword.New(withpassword.Config{
-		Users: s, Hasher: c, Flow: login.NewFlow(s, tokens, gate, log), Gate: gate, Log: log, Now: time.Now, MinLength: 8,
+		Users: s, Hasher: c, Flow: login.NewFlow(s, tokens, gate, events), Gate: gate, Audit: events, Log: log, Now: time.Now, MinLength: 8,
 	}), s, c
 }
 
@@ -66,7 +68,7 @@ func TestEveryAttemptMakesOneCheck(t *testing.T) {
 	service, users, counts := newService(t)
 	ctx := t.Context()
 	for _, email := range []string{"mike@example.com", "disabled@example.com"} {
-		u, err := service.SignUp(ctx, email, "correct horse")
+		u, err := service.SignUp(ctx, email, "correct horse", login.Client{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,14 +102,14 @@ func TestSetPasswordDoesNotHitAnotherUser(t *testing.T) {
 	t.Parallel()
 	service, users, _ := newService(t)
 	ctx := t.Context()
-	old, err := service.SignUp(ctx, "mike@example.com", "correct horse")
+	old, err := service.SignUp(ctx, "mike@example.com", "correct horse", login.Client{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := users.DeleteUser(ctx, old.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := service.SignUp(ctx, "mike@example.com", "another horse"); err != nil {
+	if _, err := service.SignUp(ctx, "mike@example.com", "another horse", login.Client{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := service.SetPassword(ctx, old, "new horse battery"); !errors.Is(err, store.ErrNotFound) {

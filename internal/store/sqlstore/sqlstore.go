@@ -111,6 +111,23 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close implements [store.Store].
 func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
 
+// beginner is an [sql.DB] or one [sql.Conn] of it.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
+// transact runs f in a transaction and commits it, or rolls it back if f returns an error.
+func transact(ctx context.Context, on beginner, f func(*sql.Tx) error) error {
+	tx, err := on.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return translate(tx.Commit())
+}
+
 // translate turns the driver's errors into the sentinels of the contract.
 func translate(err error) error {
 	if err == nil {

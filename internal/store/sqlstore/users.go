@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -20,27 +21,17 @@ func scanUser(r row) (u store.User, err error) {
 }
 
 // CreateUser implements [store.Users].
-func (s *Store) CreateUser(ctx context.Context, u store.User, c store.Credential) (err error) {
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() {
+func (s *Store) CreateUser(ctx context.Context, u store.User, c store.Credential) error {
+	return transact(ctx, s.write, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO users ("+userColumns+") VALUES ($1, $2, $3, $4, $5, $6, 1)",
+			u.ID, u.Email, u.EmailKey, micros(u.DisabledAt), micros(u.CreatedAt), micros(u.UpdatedAt))
 		if err != nil {
-			err = errors.Join(err, tx.Rollback())
+			return translate(err)
 		}
-	}()
-	_, err = tx.ExecContext(ctx, "INSERT INTO users ("+userColumns+") VALUES ($1, $2, $3, $4, $5, $6, 1)",
-		u.ID, u.Email, u.EmailKey, micros(u.DisabledAt), micros(u.CreatedAt), micros(u.UpdatedAt))
-	if err != nil {
+		_, err = tx.ExecContext(ctx, "INSERT INTO credentials ("+credentialColumns+") VALUES ($1, $2, $3, $4, $5, $6, 1)",
+			c.Method, c.Key, u.ID, c.Data, micros(c.CreatedAt), micros(c.UpdatedAt))
 		return translate(err)
-	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO credentials ("+credentialColumns+") VALUES ($1, $2, $3, $4, $5, $6, 1)",
-		c.Method, c.Key, u.ID, c.Data, micros(c.CreatedAt), micros(c.UpdatedAt))
-	if err != nil {
-		return translate(err)
-	}
-	return translate(tx.Commit())
+	})
 }
 
 // User implements [store.Users].

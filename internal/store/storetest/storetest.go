@@ -31,6 +31,17 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"delete", deleteUser},
 		{"list", list},
 		{"first key", firstKey},
+		{"counters: round trip", counterRoundTrip},
+		{"counters: expiry", counterExpiry},
+		{"counters: swap in order", swapInOrder},
+		{"counters: one of many swappers wins each version", swappers},
+		{"counters: one of many makers of an absent one wins", counterMakers},
+		{"counters: all who retry are counted", retriers},
+		{"counters: delete the expired", deleteExpired},
+		{"events: round trip", eventRoundTrip},
+		{"events: all or none", eventsAllOrNone},
+		{"events: list", listEvents},
+		{"first secret", firstSecret},
 		{"cancellation", cancellation},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -309,7 +320,21 @@ func cancellation(t *testing.T, s store.Store) {
 	}
 	_, err := s.User(t.Context(), u.ID)
 	want(t, err, store.ErrNotFound)
-	if _, err := s.Credential(ctx, "password", "x"); !errors.Is(err, context.Canceled) {
-		t.Errorf("Credential: %v, want the context's error", err)
+	c1 := counter("c", 1, day)
+	_, swapErr := s.SwapCounters(ctx, day, c1)
+	_, deleteErr := s.DeleteExpiredCounters(ctx, day, 1)
+	_, secretErr := s.FirstSecret(ctx, "name", []byte("value"))
+	_, readErr := s.Credential(ctx, "password", "x")
+	_, countersErr := s.Counters(ctx, day, "c")
+	_, eventsErr := s.ListEvents(ctx, "", 1)
+	for name, err := range map[string]error{
+		"SwapCounters": swapErr, "DeleteExpiredCounters": deleteErr, "FirstSecret": secretErr, "Credential": readErr,
+		"Counters": countersErr, "ListEvents": eventsErr, "AppendEvents": s.AppendEvents(ctx, event(1)),
+	} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v, want the context's error", name, err)
+		}
 	}
+	same(t, counters(t, s, day, "c"), []store.Counter{{Key: "c"}})
+	same(t, len(events(t, s, "", 1)), 0)
 }

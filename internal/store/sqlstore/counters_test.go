@@ -1,0 +1,258 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/countersign-auth/countersign/internal/store"
+)
+
+func openHere(t testing.TB) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "c.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// watch makes the database write down under which synchronous each insert into a table runs, and returns what reads it.
+func watch(t *testing.T, s *Store, tables ...string) (levels func(table string) []int) {
+	t.Helper()
+	script := "CREATE TABLE seen (at TEXT, level INT);"
+	for _, table := range tables {
+		script += "CREATE TRIGGER see_" + table + " AFTER INSERT ON " + table +
+			" BEGIN INSERT INTO seen SELECT '" + table + "', synchronous FROM pragma_synchronous; END;"
+	}
+	if _, err := s.write.ExecContext(t.Context(), script); err != nil {
+		t.Fatal(err)
+	}
+	return func(table string) (all []int) {
+		rows, err := s.read.QueryContext(t.Context(), "SELECT DISTINCT level FROM seen WHERE at = $1", table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var level int
+			if err := rows.Scan(&level); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, level)
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+}
+
+const (
+	normal = 1
+	full   = 2
+)
+
+// writeDurably does what must wait for the disk.
+func writeDurably(t *testing.T, s *Store, n int) {
+	t.Helper()
+	id := fmt.Sprint(n)
+	if err := s.CreateUser(t.Context(), store.User{ID: id, EmailKey: id}, store.Credential{Method: "m", Key: id, Data: []byte{}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AppendEvents(t.Context(), store.Event{ID: id}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.FirstSecret(t.Context(), id, []byte(id)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var durable = []string{"users", "credentials", "events", "secrets"}
+
+func checkLevels(t *testing.T, levels func(string) []int) {
+	t.Helper()
+	for _, table := range durable {
+		if diff := cmp.Diff([]int{full}, levels(table)); diff != "" {
+			t.Errorf("%s is written under another synchronous than FULL (-want +got):\n%s", table, diff)
+		}
+	}
+	if diff := cmp.Diff([]int{normal}, levels("counters")); diff != "" {
+		t.Errorf("counters are written under another synchronous than NORMAL (-want +got):\n%s", diff)
+	}
+}
+
+func TestOnlyCountersDoNotWaitForTheDisk(t *testing.T) {
+	t.Parallel()
+	s, now := openHere(t), time.Now()
+	levels := watch(t, s, append(durable, "counters")...)
+	c := store.Counter{Key: "c", ExpiresAt: now.Add(time.Hour)}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i, swap := range []func() (int, error){
+		func() (int, error) { return s.SwapCounters(t.Context(), now, c) },
+		func() (int, error) { return s.SwapCounters(t.Context(), now, c) }, // a conflict
+		func() (int, error) { return s.SwapCounters(ended, now, c) },
+		func() (int, error) { return s.DeleteExpiredCounters(t.Context(), now, 1) },
+		func() (int, error) { return s.DeleteExpiredCounters(ended, now, 1) },
+		func() (int, error) { // a fault of the database
+			if _, err := s.write.ExecContext(t.Context(), "ALTER TABLE counters RENAME TO away"); err != nil {
+				t.Fatal(err)
+			}
+			return s.SwapCounters(t.Context(), now, store.Counter{Key: "d"})
+		},
+	} {
+		n, err := swap()
+		t.Logf("%d: %d %v", i, n, err)
+		writeDurably(t, s, i)
+		if i == 5 && err == nil {
+			t.Error("no error without the table")
+		}
+	}
+	if _, err := s.write.ExecContext(t.Context(), "ALTER TABLE away RENAME TO counters"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SwapCounters(t.Context(), now, store.Counter{Key: "e", ExpiresAt: now}); err != nil {
+		t.Fatal(err)
+	}
+	checkLevels(t, levels)
+}
+
+// TestCancelledSwapsLeaveTheConnectionAsItWas ends contexts at any moment of a swap, while others write.
+func TestCancelledSwapsLeaveTheConnectionAsItWas(t *testing.T) {
+	t.Parallel()
+	s, now := openHere(t), time.Now()
+	levels := watch(t, s, append(durable, "counters")...)
+	var wg sync.WaitGroup
+	var done, ended int
+	for worker := range 2 {
+		wg.Go(func() {
+			for i := range 300 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*3*time.Microsecond)
+				_, err := s.SwapCounters(ctx, now, store.Counter{Key: fmt.Sprint(worker, i), ExpiresAt: now.Add(time.Hour)})
+				cancel()
+				if worker == 0 && err == nil {
+					done++
+				} else if worker == 0 {
+					ended++
+				}
+				if i%10 == 0 {
+					writeDurably(t, s, 1000*(worker+1)+i)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("of one worker's swaps %d were done, %d ended", done, ended)
+	if _, err := s.SwapCounters(t.Context(), now, store.Counter{Key: "last", ExpiresAt: now.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	checkLevels(t, levels)
+}
+
+func TestConnectionInsideATransactionIsDiscarded(t *testing.T) {
+	t.Parallel()
+	s := openHere(t)
+	conn, err := s.write.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{"PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"} {
+		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restore(conn)
+	var level int
+	if err := s.write.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&level); err != nil || level != full {
+		t.Errorf("the next connection has synchronous %d (%v)", level, err)
+	}
+	writeDurably(t, s, 1) // and no transaction is open
+}
+
+func TestNoHotQueryScans(t *testing.T) {
+	t.Parallel()
+	s := openHere(t)
+	for name, query := range map[string]string{
+		"one counter":     selectCounters(1),
+		"three counters":  selectCounters(3),
+		"swap":            updateCounter,
+		"make":            insertCounter,
+		"delete expired":  deleteExpiredCounters,
+		"list events":     listEvents,
+		"secret":          selectSecret,
+		"credential":      selectCredential,
+		"user":            "SELECT " + userColumns + " FROM users WHERE id = $1",
+		"user by address": "SELECT " + userColumns + " FROM users WHERE email_key = $1",
+	} {
+		args := []any{}
+		for i := range 7 {
+			if strings.Contains(query, fmt.Sprintf("$%d", i+1)) {
+				args = append(args, i)
+			}
+		}
+		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%s: %s", name, detail)
+			if strings.HasPrefix(detail, "SCAN") || strings.Contains(detail, "TEMP B-TREE") {
+				t.Errorf("%s: %s", name, detail)
+			}
+			if strings.HasSuffix(name, "counters") && !strings.Contains(detail, "key=?") {
+				t.Errorf("%s does not go by key: %s", name, detail)
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkCommit compares a commit that waits for the disk with one that does not.
+func BenchmarkCommit(b *testing.B) {
+	now := time.Now()
+	b.Run("event, FULL", func(b *testing.B) {
+		s := openHere(b)
+		for i := 0; b.Loop(); i++ {
+			if err := s.AppendEvents(b.Context(), store.Event{ID: fmt.Sprintf("%012d", i)}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	for _, keys := range []int{1, 3} {
+		b.Run(fmt.Sprintf("%d counters, NORMAL", keys), func(b *testing.B) {
+			s, all := openHere(b), make([]store.Counter, keys)
+			for i := 0; b.Loop(); i++ {
+				for k := range all {
+					all[k] = store.Counter{Key: fmt.Sprint(k), Count: int64(i), ExpiresAt: now.Add(time.Hour + time.Duration(i)*time.Second), Version: int64(i)}
+				}
+				if _, err := s.SwapCounters(b.Context(), now, all...); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("read 3 counters", func(b *testing.B) {
+		s := openHere(b)
+		for b.Loop() {
+			if _, err := s.Counters(b.Context(), now, "a", "b", "c"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

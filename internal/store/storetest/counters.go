@@ -1,0 +1,189 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/store"
+)
+
+// counter returns a new counter that lives for an hour from now.
+func counter(key string, count int64, now time.Time) store.Counter {
+	return store.Counter{Key: key, Count: count, LastAt: now, ExpiresAt: now.Add(time.Hour)}
+}
+
+func counters(t *testing.T, s store.Store, now time.Time, keys ...string) []store.Counter {
+	t.Helper()
+	got, err := s.Counters(t.Context(), now, keys...)
+	if err != nil {
+		t.Fatalf("Counters: %v", err)
+	}
+	return got
+}
+
+// swap swaps counters and demands that n of them are written, all of them without an error.
+func swap(t *testing.T, s store.Store, now time.Time, n int, all ...store.Counter) {
+	t.Helper()
+	got, err := s.SwapCounters(t.Context(), now, all...)
+	if n < len(all) {
+		want(t, err, store.ErrConflict)
+	} else if err != nil {
+		t.Fatalf("SwapCounters: %v", err)
+	}
+	if got != n {
+		t.Fatalf("%d of %d counters were written, want %d", got, len(all), n)
+	}
+}
+
+func counterRoundTrip(t *testing.T, s store.Store) {
+	const odd = "Ünï\u0301 <'\";--\U0001F600%_\\"
+	full := store.Counter{
+		Key: odd, Count: 1 << 62, LastAt: day, KnownAt: day.Add(-time.Microsecond), ExpiresAt: day.Add(time.Microsecond),
+	}
+	swap(t, s, day, 2, full, counter("x", 0, day))
+	swap(t, s, day, 0)
+	got := counters(t, s, day, "absent", odd, "X", "x", odd)
+	full.Version = 1
+	x := counter("x", 0, day)
+	x.Version = 1
+	same(t, got, []store.Counter{{Key: "absent"}, full, {Key: "X"}, x, full})
+	if got[1].LastAt.Location() != time.UTC {
+		t.Errorf("times come back in %v, want UTC", got[1].LastAt.Location())
+	}
+	if none := counters(t, s, day); len(none) != 0 {
+		t.Errorf("no keys: %v", none)
+	}
+
+	full.Count, full.LastAt, full.KnownAt, full.ExpiresAt = -1, time.Time{}, time.Time{}, day.Add(2*time.Hour)
+	swap(t, s, day, 1, full)
+	full.Version = 2
+	same(t, counters(t, s, day, odd), []store.Counter{full})
+}
+
+func counterExpiry(t *testing.T, s store.Store) {
+	c := counter("c", 1, day)
+	swap(t, s, day, 1, c)
+	c.Version = 1
+	swap(t, s, day, 1, c)
+	c.Version = 2
+	same(t, counters(t, s, c.ExpiresAt.Add(-time.Microsecond), "c"), []store.Counter{c})
+	same(t, counters(t, s, c.ExpiresAt, "c"), []store.Counter{{Key: "c"}})
+
+	again := counter("c", 7, c.ExpiresAt)
+	swap(t, s, c.ExpiresAt.Add(-time.Microsecond), 0, again) // the old one lives yet
+	swap(t, s, c.ExpiresAt, 0, c)                            // and now it is gone, and its version with it
+	swap(t, s, c.ExpiresAt, 1, again)
+	again.Version = 1
+	same(t, counters(t, s, c.ExpiresAt, "c"), []store.Counter{again})
+	swap(t, s, c.ExpiresAt, 0, c)
+}
+
+func swapInOrder(t *testing.T, s store.Store) {
+	a, b, c := counter("a", 1, day), counter("b", 1, day), counter("c", 1, day)
+	swap(t, s, day, 1, b)
+	swap(t, s, day, 1, a, b, c) // b is there already
+	a.Version, b.Version = 1, 1
+	same(t, counters(t, s, day, "a", "b", "c"), []store.Counter{a, b, {Key: "c"}})
+	a.Count, b.Count = 2, 2
+	swap(t, s, day, 3, a, b, c)
+	a.Version, b.Version, c.Version = 2, 2, 1
+	same(t, counters(t, s, day, "c", "b", "a"), []store.Counter{c, b, a})
+	c.Version = 9
+	swap(t, s, day, 0, c, a, b)
+	gone := counter("gone", 1, day)
+	gone.Version = 1
+	swap(t, s, day, 0, gone) // an absent one has the version 0 and no other
+	same(t, counters(t, s, day, "a", "gone"), []store.Counter{a, {Key: "gone"}})
+}
+
+func swappers(t *testing.T, s store.Store) {
+	for version := range int64(5) { // of version 0 there is no record yet
+		errs := make([]error, 30)
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() {
+				c := counter("c", int64(i), day)
+				c.Version = version
+				_, errs[i] = s.SwapCounters(t.Context(), day, c)
+			})
+		}
+		wg.Wait()
+		c := counter("c", int64(onlyWinner(t, errs, store.ErrConflict)), day)
+		c.Version = version + 1
+		same(t, counters(t, s, day, "c"), []store.Counter{c})
+	}
+}
+
+// counterMakers is about a record that somebody else makes, or makes anew, between the read and the swap.
+func counterMakers(t *testing.T, s store.Store) {
+	swap(t, s, day, 1, counter("expired", 9, day))
+	now := day.Add(time.Hour)
+	for _, key := range []string{"absent", "expired"} {
+		errs := make([]error, 30)
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() {
+				n, err := s.SwapCounters(t.Context(), now, counter(fmt.Sprintf("%s-own-%d", key, i), 1, now), counter(key, int64(i), now))
+				if errs[i] = err; err != nil && n != 1 {
+					t.Errorf("%d were written, want the one that is nobody else's", n)
+				}
+			})
+		}
+		wg.Wait()
+		c := counter(key, int64(onlyWinner(t, errs, store.ErrConflict)), now)
+		c.Version = 1
+		same(t, counters(t, s, now, key), []store.Counter{c})
+	}
+}
+
+func retriers(t *testing.T, s store.Store) {
+	const callers = 30
+	var wg sync.WaitGroup
+	var conflicts atomic.Int64
+	for range callers {
+		wg.Go(func() {
+			for {
+				got, err := s.Counters(t.Context(), day, "c")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				c := counter("c", got[0].Count+1, day)
+				c.Version = got[0].Version
+				switch _, err := s.SwapCounters(t.Context(), day, c); {
+				case err == nil:
+					return
+				case !errors.Is(err, store.ErrConflict):
+					t.Error(err)
+					return
+				}
+				conflicts.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	c := counter("c", callers, day)
+	c.Version = callers
+	same(t, counters(t, s, day, "c"), []store.Counter{c})
+	t.Logf("%d conflicts", conflicts.Load())
+}
+
+func deleteExpired(t *testing.T, s store.Store) {
+	for i := range 5 {
+		swap(t, s, day, 1, counter(fmt.Sprintf("c%d", i), 1, day.Add(time.Duration(i)*time.Minute)))
+	}
+	now := day.Add(time.Hour + 3*time.Minute) // c3 expires now, c4 later
+	for _, want := range []int{3, 1, 0} {
+		if n, err := s.DeleteExpiredCounters(t.Context(), now, 3); err != nil || n != want {
+			t.Fatalf("%d were deleted (%v), want %d", n, err, want)
+		}
+	}
+	left := counters(t, s, day, "c0", "c3", "c4") // at a time at which all would live
+	if left[0].Version != 0 || left[1].Version != 0 || left[2].Version != 1 {
+		t.Errorf("left are %v", left)
+	}
+}

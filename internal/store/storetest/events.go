@@ -1,0 +1,100 @@
+package storetest
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/countersign-auth/countersign/internal/store"
+)
+
+func event(n int) store.Event {
+	return store.Event{ID: fmt.Sprintf("event-%03d", n), At: day, Kind: "login", Result: "ok", Count: 1}
+}
+
+func appendAll(t *testing.T, s store.Store, all ...store.Event) {
+	t.Helper()
+	if err := s.AppendEvents(t.Context(), all...); err != nil {
+		t.Fatalf("AppendEvents: %v", err)
+	}
+}
+
+func events(t *testing.T, s store.Store, after string, limit int) []store.Event {
+	t.Helper()
+	got, err := s.ListEvents(t.Context(), after, limit)
+	if err != nil {
+		t.Fatalf("ListEvents: %v", err)
+	}
+	return got
+}
+
+func eventRoundTrip(t *testing.T, s store.Store) {
+	full := store.Event{
+		ID: "id", At: day, Kind: "login", Result: "refused", Reason: "many_failures", UserID: "nobody who is here", Subject: "Ünï\u0301 <'\";--\U0001F600",
+		Method: "password", Client: "2001:db8::/64", RequestID: "r", Count: 1 << 62, Chain: []byte{0, 'h', 0xff},
+	}
+	appendAll(t, s)
+	appendAll(t, s, full, event(1))
+	same(t, events(t, s, "", 10), []store.Event{event(1), full})
+}
+
+func eventsAllOrNone(t *testing.T, s store.Store) {
+	appendAll(t, s, event(2))
+	changed := event(2)
+	changed.Result = "failed"
+	want(t, s.AppendEvents(t.Context(), event(1), changed, event(3)), store.ErrExists)
+	want(t, s.AppendEvents(t.Context(), event(1), event(1)), store.ErrExists)
+	same(t, events(t, s, "", 10), []store.Event{event(2)})
+	appendAll(t, s, event(1), event(3))
+}
+
+func listEvents(t *testing.T, s store.Store) {
+	appendAll(t, s, event(3), event(1))
+	appendAll(t, s, event(5), event(2), event(4))
+	var all []store.Event
+	for after := ""; ; {
+		page := events(t, s, after, 2)
+		if len(page) == 0 {
+			break
+		}
+		all = append(all, page...)
+		after = page[len(page)-1].ID
+	}
+	same(t, all, []store.Event{event(1), event(2), event(3), event(4), event(5)})
+	same(t, events(t, s, "event-0025", 1), []store.Event{event(3)}) // after need not be an id
+}
+
+func firstSecret(t *testing.T, s store.Store) {
+	for _, name := range []string{"a", "A"} {
+		got, made := make([][]byte, 10), make([][]byte, 10)
+		var wg sync.WaitGroup
+		for i := range got {
+			made[i] = []byte{0, name[0], byte(i), 0xff}
+			wg.Go(func() {
+				var err error
+				if got[i], err = s.FirstSecret(t.Context(), name, made[i]); err != nil {
+					t.Errorf("FirstSecret: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		winner := -1
+		for i := range got {
+			if !bytes.Equal(got[i], got[0]) {
+				t.Errorf("two callers got %v and %v", got[0], got[i])
+			}
+			if bytes.Equal(made[i], got[0]) {
+				winner = i
+			}
+		}
+		if winner < 0 {
+			t.Errorf("nobody brought %v", got[0])
+		}
+		later, err := s.FirstSecret(t.Context(), name, []byte("later"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, later, got[0])
+	}
+}
