@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -68,9 +69,15 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
+	policy, err := withpassword.NewPolicy(withpassword.PolicyConfig{
+		MinLength: cfg.Password.MinLength, ServiceName: cfg.ServiceName, Issuer: a.issuer, BlocklistFile: cfg.Password.BlocklistFile,
+	})
+	if err != nil {
+		return nil, err
+	}
 	a.Gate = login.NewGate(places(cfg))
 	a.Passwords = withpassword.New(withpassword.Config{
-		Users: a.Store, Hasher: hasher, Flow: login.NewFlow(a.Store, a.Tokens, a.Gate, log), Gate: a.Gate, Log: log, Now: now, MinLength: cfg.Password.MinLength,
+		Users: a.Store, Hasher: hasher, Flow: login.NewFlow(a.Store, a.Tokens, a.Gate, log), Gate: a.Gate, Log: log, Now: now, Policy: policy,
 	})
 	return a, nil
 }
@@ -88,8 +95,8 @@ func places(cfg *config.Config) int {
 	return max(1, each) * runtime.GOMAXPROCS(0)
 }
 
-// Close closes the store.
-func (a *App) Close() error { return a.Store.Close() }
+// Close closes the store and the files of the services.
+func (a *App) Close() error { return errors.Join(a.Passwords.Policy.Close(), a.Store.Close()) }
 
 // Handler returns all routes behind all middleware.
 func (a *App) Handler() (http.Handler, error) {

@@ -55,9 +55,13 @@ func newService(t *testing.T) (*withpassword.Service, store.Store, *counter) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	policy, err := withpassword.NewPolicy(withpassword.PolicyConfig{MinLength: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
 	c, log, gate := &counter{Hasher: hasher}, slog.New(slog.DiscardHandler), login.NewGate(0)
 	return withpassword.New(withpassword.Config{
-		Users: s, Hasher: c, Flow: login.NewFlow(s, tokens, gate, log), Gate: gate, Log: log, Now: time.Now, MinLength: 8,
+		Users: s, Hasher: c, Flow: login.NewFlow(s, tokens, gate, log), Gate: gate, Log: log, Now: time.Now, Policy: policy,
 	}), s, c
 }
 
