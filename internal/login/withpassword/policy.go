@@ -104,19 +104,29 @@ func (p *Policy) Check(pw string, address login.Address) (fields []problem.Field
 	if namesService(folded, p.service) {
 		bad("contains_service", "A password does not contain the name of this service.")
 	}
-	switch {
-	case isCommon(folded):
-		bad("common", "This is one of the most common passwords, which are guessed first.")
-	case isTwoCommon(folded):
-		bad("common", "This is two of the most common passwords, one after the other, which is guessed early.")
-	case p.blocklist != nil:
-		listed, err := p.blocklist.holds(normal)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrBlocklist, err)
-		}
-		if listed {
-			bad("breached", "This password is on a list of those that have become known, for example in a data breach elsewhere.")
-		}
+	code, detail, err := p.listed(normal, folded)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBlocklist, err)
+	}
+	if code != "" {
+		bad(code, detail)
 	}
 	return fields, nil
+}
+
+// listed returns why a password is refused that others have chosen before; nothing when none is known to.
+func (p *Policy) listed(normal, folded string) (code, detail string, err error) {
+	switch {
+	case isCommon(folded):
+		return "common", "This is one of the most common passwords, which are guessed first.", nil
+	case isTwoCommon(folded):
+		return "common", "This is two of the most common passwords, one after the other, which is guessed early.", nil
+	case p.blocklist == nil:
+		return "", "", nil
+	}
+	found, err := p.blocklist.holds(normal)
+	if err != nil || !found {
+		return "", "", err
+	}
+	return "breached", "This password is on a list of those that have become known, for example in a data breach elsewhere.", nil
 }
