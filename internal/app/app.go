@@ -80,11 +80,17 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
+	policy, err := withpassword.NewPolicy(withpassword.PolicyConfig{
+		MinLength: cfg.Password.MinLength, ServiceName: cfg.ServiceName, Issuer: a.issuer, BlocklistFile: cfg.Password.BlocklistFile,
+	})
+	if err != nil {
+		return nil, err
+	}
 	a.Gate = login.NewGate(places(cfg))
 	a.Audit = audit.New(a.Store, log, now)
 	a.Passwords = withpassword.New(withpassword.Config{
 		Users: a.Store, Hasher: hasher, Flow: login.NewFlow(a.Store, a.Tokens, a.Gate, a.Audit), Gate: a.Gate, Audit: a.Audit, Log: log, Now: now,
-		MinLength: cfg.Password.MinLength,
+		Policy: policy,
 	})
 	return a, nil
 }
@@ -105,11 +111,11 @@ func places(cfg *config.Config) int {
 // closeTimeout bounds how long Close waits for the audit log to be written.
 const closeTimeout = 5 * time.Second
 
-// Close writes what the audit log still counts and closes the store.
+// Close writes what the audit log still counts, and closes the store and the files of the services.
 func (a *App) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	return errors.Join(a.Audit.Close(ctx), a.Store.Close())
+	return errors.Join(a.Audit.Close(ctx), a.Passwords.Policy.Close(), a.Store.Close())
 }
 
 // Handler returns all routes behind all middleware.

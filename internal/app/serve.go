@@ -75,6 +75,9 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 
 // Server returns the HTTP server, bounded against slow and large requests, ready to serve.
 func (a *App) Server() (*http.Server, error) {
+	if err := a.Passwords.Policy.Load(); err != nil {
+		return nil, err
+	}
 	handler, err := a.Handler()
 	if err != nil {
 		return nil, err

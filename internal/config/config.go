@@ -17,6 +17,7 @@ type Config struct {
 	Data                string
 	Database            string
 	Issuer              string
+	ServiceName         string
 	JWT                 JWT
 	TokenQueryParameter string
 	Password            Password
@@ -42,9 +43,10 @@ type JWT struct {
 
 // Password is how new passwords are checked and stored.
 type Password struct {
-	Algorithm  string
-	BcryptCost int
-	MinLength  int
+	Algorithm     string
+	BcryptCost    int
+	MinLength     int
+	BlocklistFile string
 }
 
 // TLS names the certificate and key files. Both are empty when the server speaks plain HTTP.

@@ -9,10 +9,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // minSecret is the shortest HS256 secret, in bytes: the length of the hash (RFC 7518, section 3.2).
 const minSecret = 32
+
+// maxServiceName is the longest service_name, in characters.
+const maxServiceName = 64
 
 // Validate reports every value that the server could not run with.
 func (c *Config) Validate() (problems []error) {
@@ -30,6 +35,9 @@ func (c *Config) Validate() (problems []error) {
 		if err := checkOrigin(c.Issuer, true); err != nil {
 			bad("issuer: %w", err)
 		}
+	}
+	if c.ServiceName != "" && !isName(c.ServiceName) {
+		bad("service_name: must be a name of at most %d characters, on one line", maxServiceName)
 	}
 	if s := c.JWT.Secret; s != "" && len(s) < minSecret && !c.JWT.InsecureAllowShortSecret {
 		bad("jwt.secret: has %d bytes, needs %d; make one with `openssl rand -base64 48`, or set jwt.insecure_allow_short_secret", len(s), minSecret)
@@ -58,6 +66,13 @@ func (c *Config) Validate() (problems []error) {
 		bad("tls.cert_file and tls.key_file: set both, or neither")
 	}
 	return problems
+}
+
+// isName reports whether people could call something s.
+func isName(s string) bool {
+	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= maxServiceName &&
+		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) &&
+		strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
 // checkOrigin accepts scheme://host[:port], and a path when that is allowed.

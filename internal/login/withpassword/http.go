@@ -15,7 +15,7 @@ import (
 // Credentials is the body of /signup and /login.
 type Credentials struct {
 	Email    string `json:"email" format:"email" example:"mike@example.com" doc:"The bare address, of at most 254 bytes"`
-	Password string `json:"password" format:"password" example:"correct horse battery" doc:"Any text without NUL, of at most 1,024 bytes. A new one has 8 characters or more, or what password.min_length says"`
+	Password string `json:"password" format:"password" example:"correct horse battery" doc:"Any text without NUL, of at most 1,024 bytes. A new one has 8 characters or more, or what password.min_length says, and is refused when it is common or known from a breach, or has the e-mail address or the name of the service in it"`
 }
 
 // Created is the answer to /signup.
@@ -107,6 +107,9 @@ func (h *handler) client(w http.ResponseWriter, r *http.Request) login.Client {
 	return login.Client{Addr: h.Proxies.Client(r), RequestID: w.Header().Get("X-Request-Id")}
 }
 
+// blocklistRetry is when to come back after a failed look into the blocklist: not at once, for somebody has to see to it.
+const blocklistRetry = time.Minute
+
 // explain says what a client may know of err.
 func (h *handler) explain(err error) error {
 	var invalid *InvalidError
@@ -122,6 +125,9 @@ func (h *handler) explain(err error) error {
 	case errors.As(err, &overload):
 		return problem.New(http.StatusServiceUnavailable, "busy", "Too many logins at this moment. Try again shortly.").
 			WithRetryAfter(overload.RetryAfter).WithCause(err)
+	case errors.Is(err, ErrBlocklist):
+		return problem.New(http.StatusServiceUnavailable, "password_check_unavailable", "New passwords cannot be checked at this moment. Try again later.").
+			WithRetryAfter(blocklistRetry).WithCause(err)
 	default:
 		return err
 	}

@@ -9,15 +9,12 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/store"
-	"github.com/countersign-auth/countersign/password"
 	"github.com/countersign-auth/countersign/problem"
 )
 
@@ -48,7 +45,7 @@ type Hasher interface {
 	NeedsRehash(encoded string) bool
 }
 
-// Config is what a Service is made of. Every field but MinLength is required.
+// Config is what a Service is made of. Every field is required.
 type Config struct {
 	Users interface {
 		store.Users
@@ -60,8 +57,8 @@ type Config struct {
 	Audit  *audit.Log
 	Log    *slog.Logger
 	Now    func() time.Time
-	// MinLength is the least number of characters, in code points after NFC, of a new password.
-	MinLength int
+	// Policy decides which new passwords are taken.
+	Policy *Policy
 }
 
 // Service signs users up and logs them in. It is safe for concurrent use.
@@ -89,7 +86,11 @@ func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Cli
 	if err != nil {
 		invalid.Fields = append(invalid.Fields, problem.Field{Name: "email", Code: "format", Detail: "This is not an e-mail address."})
 	}
-	invalid.Fields = append(invalid.Fields, s.checkNew(pw)...)
+	fields, err := s.Policy.Check(pw, address)
+	if err != nil {
+		return store.User{}, fmt.Errorf("sign up: %w", err)
+	}
+	invalid.Fields = append(invalid.Fields, fields...)
 	if len(invalid.Fields) > 0 {
 		return store.User{}, &invalid
 	}
@@ -120,25 +121,6 @@ func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Cli
 		s.Log.LogAttrs(ctx, slog.LevelError, "a sign-up is not in the audit log", slog.String("user", user.ID), slog.Any("error", err))
 	}
 	return user, nil
-}
-
-// checkNew returns what is wrong with a new password.
-func (s *Service) checkNew(pw string) []problem.Field {
-	bad := func(code, detail string) []problem.Field {
-		return []problem.Field{{Name: "password", Code: code, Detail: detail}}
-	}
-	switch err := password.Check(pw); {
-	case errors.Is(err, password.ErrTooLong):
-		return bad("too_long", fmt.Sprintf("A password has at most %d bytes.", password.MaxBytes))
-	case errors.Is(err, password.ErrNUL):
-		return bad("nul", "A password has no NUL character.")
-	case errors.Is(err, password.ErrEncoding):
-		return bad("encoding", "A password is text in UTF-8.")
-	}
-	if utf8.RuneCountInString(norm.NFC.String(pw)) < s.MinLength {
-		return bad("too_short", fmt.Sprintf("A password has at least %d characters.", s.MinLength))
-	}
-	return nil
 }
 
 func (s *Service) hash(ctx context.Context, pw string) (hash string, err error) {
@@ -206,7 +188,11 @@ func (s *Service) renew(ctx context.Context, c store.Credential, pw string) {
 
 // SetPassword gives a user a new password, whatever the old one was.
 func (s *Service) SetPassword(ctx context.Context, user store.User, pw string) error {
-	if fields := s.checkNew(pw); len(fields) > 0 {
+	fields, err := s.Policy.Check(pw, login.Address{Given: user.Email, Key: user.EmailKey})
+	if err != nil {
+		return fmt.Errorf("set password: %w", err)
+	}
+	if len(fields) > 0 {
 		return &InvalidError{Fields: fields}
 	}
 	hash, err := s.hash(ctx, pw)

@@ -56,10 +56,14 @@ func newService(t *testing.T) (*withpassword.Service, store.Store, *counter) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	policy, err := withpassword.NewPolicy(withpassword.PolicyConfig{MinLength: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
 	c, log, gate := &counter{Hasher: hasher}, slog.New(slog.DiscardHandler), login.NewGate(0)
 	events := audit.New(s, log, time.Now)
 	return withpassword.New(withpassword.Config{
-		Users: s, Hasher: c, Flow: login.NewFlow(s, tokens, gate, events), Gate: gate, Audit: events, Log: log, Now: time.Now, MinLength: 8,
+		Users: s, Hasher: c, Flow: login.NewFlow(s, tokens, gate, events), Gate: gate, Audit: events, Log: log, Now: time.Now, Policy: policy,
 	}), s, c
 }
 
