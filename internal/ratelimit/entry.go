@@ -1,0 +1,90 @@
+package ratelimit
+
+import (
+	"context"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/store"
+)
+
+// remarkAfter is how old the mark of a known pair may get before a login from a device renews it.
+const remarkAfter = day
+
+// Entry is an attempt that was let in and counts as failed. One of Failed, Passed and Withdraw settles it; what is
+// called after that does nothing. It belongs to one goroutine.
+type Entry struct {
+	logins  *Logins // nil when nothing is counted
+	names   names
+	seen    []store.Counter
+	charges []charge
+	settled bool
+}
+
+// Failed says that the credential was checked and is wrong. What was counted stays.
+func (e *Entry) Failed() { e.settled = true }
+
+// Passed says that the attempt logged in: it was the owner. It clears the failures of strangers at the account and those
+// of the pair or the device, marks the pair as known, and takes its own count off the address. The other failures of the
+// address stay: somebody with an account of his own could clear them after each few guesses at others.
+// An error leaves some of that undone, which is no reason to refuse the login. It goes on when ctx has ended.
+func (e *Entry) Passed(ctx context.Context) error {
+	if e.logins == nil || e.settled {
+		return nil
+	}
+	e.settled = true
+	known := e.logins.policy.Known
+	var edits, rest []edit
+	charged := map[string]bool{}
+	for _, c := range e.charges {
+		charged[c.before.Key] = true
+		switch c.before.Key {
+		case e.names.account, e.names.device:
+			edits = append(edits, edit{seen: c.after, apply: applyCleared})
+		case e.names.pair:
+			edits = append(edits, edit{seen: c.after, apply: func(c store.Counter, now time.Time) (store.Counter, bool) {
+				return marked(c, now, known), true
+			}})
+		default:
+			rest = append(rest, undo([]charge{c})...)
+		}
+	}
+	for _, c := range e.seen {
+		switch {
+		case charged[c.Key]:
+		case c.Key == e.names.account, c.Key == e.names.device:
+			edits = append(edits, edit{seen: c, apply: applyCleared})
+		case c.Key == e.names.pair: // the login of a device: the address is the owner's, for the day without the cookie
+			edits = append(edits, edit{seen: c, apply: func(c store.Counter, now time.Time) (store.Counter, bool) {
+				return marked(c, now, known), c.Count == 0 && !within(c.KnownAt, remarkAfter, now)
+			}})
+		}
+	}
+	e.logins.refused.forget(e.names.who())
+	return e.logins.ledger.change(ctx, append(edits, rest...))
+}
+
+// Withdraw says that no credential was checked: the queue was full, the client went away, something broke. All that was
+// counted is taken back. It goes on when ctx has ended.
+func (e *Entry) Withdraw(ctx context.Context) error {
+	if e.logins == nil || e.settled {
+		return nil
+	}
+	e.settled = true
+	return e.logins.ledger.change(ctx, undo(e.charges))
+}
+
+// Weigh makes a failure count extra times more at its address, as [Spray] advises. It may follow Failed.
+func (e *Entry) Weigh(ctx context.Context, extra int64) error {
+	if e.logins == nil || extra <= 0 {
+		return nil
+	}
+	var edits []edit
+	for _, c := range e.charges {
+		if c.reason == ReasonAddress {
+			edits = append(edits, edit{seen: c.after, apply: func(seen store.Counter, now time.Time) (store.Counter, bool) {
+				return c.rule.raise(seen, now, extra), true
+			}})
+		}
+	}
+	return e.logins.ledger.change(ctx, edits)
+}

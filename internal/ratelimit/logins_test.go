@@ -1,0 +1,256 @@
+package ratelimit_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/ratelimit"
+)
+
+func TestOwnerLogsInWhileStrangersAttack(t *testing.T) {
+	t.Parallel()
+	l, c := setUp(t)
+	pass(t, l, from(home))
+	for i := range 60 { // 50 addresses, some more than once
+		if a := from(attacker(i % 50)); i < 10 {
+			fail(t, l, a, 1)
+		} else {
+			_, _ = enter(t, l, a)
+		}
+	}
+	refused(t, l, from(attacker(50)), ratelimit.ReasonAccount)
+	pass(t, l, from(home))            // the address is known
+	fail(t, l, from(attacker(51)), 1) // a success clears the account, seen at once by whom no refusal is remembered
+
+	exhaust(t, l, c)
+	refused(t, l, from(attacker(1000)), ratelimit.ReasonExhausted)
+	pass(t, l, device("d")) // a known device, from anywhere
+	fail(t, l, from(attacker(1001)), 1)
+
+	// A known address whose cookie is gone, after the attacker has been there too.
+	exhaust(t, l, c)
+	fail(t, l, from(home), 4)
+	pass(t, l, from(home))
+}
+
+func TestDeviceMakesItsAddressKnown(t *testing.T) {
+	t.Parallel()
+	l, c := setUp(t)
+	pass(t, l, ratelimit.Attempt{Account: mike, Client: home, Device: "d"})
+	exhaust(t, l, c)
+	pass(t, l, from(home)) // without the cookie
+}
+
+func TestPassedEndsWhatIsRemembered(t *testing.T) {
+	t.Parallel()
+	l, _ := setUp(t)
+	owner, r := enter(t, l, from(home))
+	if r != nil {
+		t.Fatal(r)
+	}
+	fail(t, l, from(home), 4)
+	refused(t, l, from(home), ratelimit.ReasonPair)
+	if err := owner.Passed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pass(t, l, from(home))
+}
+
+func TestHundredFailures(t *testing.T) {
+	t.Parallel()
+	for name, spread := range map[string]bool{"from one address": false, "over 100 addresses": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, c := setUp(t)
+			if spread {
+				if n := exhaust(t, l, c); n != 100 {
+					t.Fatalf("exhausted after %d", n)
+				}
+			} else {
+				failPatiently(t, l, c, from(home), 100)
+			}
+			// The right password, from a stranger, at an address that has not failed yet and at one that has.
+			wait := refused(t, l, from(attacker(500)), ratelimit.ReasonExhausted)
+			refused(t, l, from(home), ratelimit.ReasonExhausted)
+			if wait != 30*24*time.Hour {
+				t.Errorf("waits %v", wait)
+			}
+			c.advance(wait - time.Millisecond)
+			refused(t, l, from(attacker(500)), ratelimit.ReasonExhausted)
+			c.advance(time.Millisecond)
+			pass(t, l, from(attacker(500)))
+		})
+	}
+}
+
+func TestUnlock(t *testing.T) {
+	t.Parallel()
+	l, c := setUp(t)
+	if err := l.Unlock(t.Context(), mike); err != nil { // nothing to unlock
+		t.Fatal(err)
+	}
+	exhaust(t, l, c)
+	refused(t, l, from(home), ratelimit.ReasonExhausted)
+	if err := l.Unlock(t.Context(), mike); err != nil {
+		t.Fatal(err)
+	}
+	fail(t, l, from(attacker(700)), 1) // one of whom no refusal is remembered
+	c.advance(time.Second)
+	pass(t, l, from(home))
+}
+
+func TestOwnAllowanceIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, a := range map[string]ratelimit.Attempt{"device": device("d"), "pair": from(home)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, c := setUp(t)
+			pass(t, l, from(home))
+			exhaust(t, l, c)
+			failPatiently(t, l, c, a, 20)
+			refused(t, l, a, ratelimit.ReasonExhausted) // a stranger now
+			c.advance(29 * 24 * time.Hour)              // and it stays one
+			refused(t, l, a, ratelimit.ReasonExhausted)
+			c.advance(24 * time.Hour)
+			pass(t, l, a)
+			fail(t, l, a, 5)
+		})
+	}
+}
+
+func TestWaitShrinksToNothing(t *testing.T) {
+	t.Parallel()
+	l, c := setUp(t)
+	fail(t, l, from(home), 5)
+	for doublings := range 12 {
+		want := min(time.Second<<doublings, 15*time.Minute)
+		for _, part := range []time.Duration{0, want / 4, want / 2, want - time.Millisecond} {
+			at := c.nanos.Load()
+			c.advance(part)
+			if got := refused(t, l, from(home), ratelimit.ReasonPair); got != want-part {
+				t.Fatalf("waits %v after %v of %v", got, part, want)
+			}
+			c.nanos.Store(at)
+		}
+		c.advance(want)
+		fail(t, l, from(home), 1)
+	}
+}
+
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	l, _ := setUp(t)
+	for i := range 5 { // another address of one /64 each
+		fail(t, l, from(netip.MustParseAddr(fmt.Sprintf("2001:db8:1:1::%x", i))), 1)
+	}
+	refused(t, l, from(netip.MustParseAddr("2001:db8:1:1:ffff::")), ratelimit.ReasonPair)
+	for i := range 995 { // another /64 of one /48 each, and another account
+		client := netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x::1", i+2))
+		fail(t, l, ratelimit.Attempt{Account: fmt.Sprint(i), Client: client}, 1)
+	}
+	refused(t, l, ratelimit.Attempt{Account: "x", Client: netip.MustParseAddr("2001:db8:1:ffff::1")}, ratelimit.ReasonAddress)
+	fail(t, l, ratelimit.Attempt{Account: "x", Client: netip.MustParseAddr("2001:db8:2::1")}, 1)
+}
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	l, c := setUp(t)
+	own := ratelimit.Attempt{Account: "eve@example.com", Client: home}
+	for i := range 99 {
+		fail(t, l, ratelimit.Attempt{Account: fmt.Sprint(i), Client: home}, 1)
+		if i%10 == 0 {
+			pass(t, l, own) // takes back no more than itself
+		}
+	}
+	pass(t, l, own)
+	fail(t, l, ratelimit.Attempt{Account: "99", Client: home}, 1)
+	if wait := refused(t, l, own, ratelimit.ReasonAddress); wait != 10*time.Second {
+		t.Errorf("waits %v", wait)
+	}
+	// Who comes with a device is not held up by its neighbours.
+	pass(t, l, ratelimit.Attempt{Account: mike, Client: home, Device: "d"})
+	c.advance(10 * time.Second)
+	e, r := enter(t, l, ratelimit.Attempt{Account: "100", Client: home})
+	if r != nil {
+		t.Fatal(r)
+	}
+	e.Failed()
+	if err := e.Weigh(t.Context(), 1000); err != nil {
+		t.Fatal(err)
+	}
+	if wait := refused(t, l, own, ratelimit.ReasonAddress); wait != time.Minute {
+		t.Errorf("waits %v", wait)
+	}
+	c.advance(time.Minute)
+	pass(t, l, own)
+	c.advance(1000 * time.Second) // whatever was done, it is over by then
+	fail(t, l, own, 1)
+}
+
+func TestWithdrawnCountsNothing(t *testing.T) {
+	t.Parallel()
+	l, c := setUp(t)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	withdraw := func(a ratelimit.Attempt) {
+		t.Helper()
+		e, r := enter(t, l, a)
+		if r != nil {
+			t.Fatal(r)
+		}
+		for range 2 { // the second does nothing
+			if err := e.Withdraw(gone); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 300 {
+		withdraw(from(home))
+	}
+	fail(t, l, from(home), 5)
+	c.advance(refused(t, l, from(home), ratelimit.ReasonPair))
+	withdraw(from(home)) // does not begin the wait anew
+	fail(t, l, from(home), 1)
+
+	// Several at once: each takes back its own.
+	var entries []*ratelimit.Entry
+	for i := range 5 {
+		e, r := enter(t, l, ratelimit.Attempt{Account: "x", Client: attacker(1)})
+		if r != nil {
+			t.Fatal(i, r)
+		}
+		entries = append(entries, e)
+	}
+	refused(t, l, ratelimit.Attempt{Account: "x", Client: attacker(1)}, ratelimit.ReasonPair)
+	entries[4].Failed()
+	for _, e := range entries {
+		if err := e.Withdraw(gone); err != nil { // of the one that failed too: it stays
+			t.Fatal(err)
+		}
+	}
+	c.advance(time.Second) // for which the refusal is remembered
+	fail(t, l, ratelimit.Attempt{Account: "x", Client: attacker(1)}, 4)
+	refused(t, l, ratelimit.Attempt{Account: "x", Client: attacker(1)}, ratelimit.ReasonPair)
+}
+
+func TestClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	for name, back := range map[string]time.Duration{"a little": 30 * time.Second, "a year": 365 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, c := setUp(t)
+			fail(t, l, from(home), 5)
+			c.advance(-back)
+			wait := refused(t, l, from(home), ratelimit.ReasonPair) // nothing is unlocked
+			if wait > time.Minute {
+				t.Errorf("waits %v", wait)
+			}
+			c.advance(wait) // and nothing locked for longer
+			fail(t, l, from(home), 1)
+			refused(t, l, from(home), ratelimit.ReasonPair)
+		})
+	}
+}
