@@ -22,7 +22,7 @@ import (
 
 func userCommand(w *world) *cobra.Command {
 	return group("user", "Create, list and change users",
-		userCreate(w), userList(w), userShow(w), userSetDisabled(w, true), userSetDisabled(w, false), userSetPassword(w), userDelete(w))
+		userCreate(w), userList(w), userShow(w), userSetDisabled(w, true), userSetDisabled(w, false), userSetPassword(w), userUnlock(w), userDelete(w))
 }
 
 // onUsers returns a command that works on the database.
@@ -87,7 +87,7 @@ func userCreate(w *world) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		u, err := a.Passwords.SignUp(cmd.Context(), args[0], pw, login.Client{})
+		u, err := a.Passwords.Create(cmd.Context(), args[0], pw)
 		if errors.Is(err, withpassword.ErrTaken) {
 			return fmt.Errorf("there is a user %s already: see `countersign user show`", args[0])
 		}
@@ -228,6 +228,25 @@ func userSetPassword(w *world) *cobra.Command {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has a new password\n", u.Email)
+		return err
+	})
+}
+
+func userUnlock(w *world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "unlock EMAIL|ID", Short: "Forget the failed logins that strangers made at a user's account", Args: arguments("EMAIL|ID"),
+		Long: `Forget the failed logins that strangers made at a user's account, so that its owner can log in at once from a
+device and an address that are not known yet. A running server sees it within a second.`,
+	}
+	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
+		u, err := findUser(cmd.Context(), a.Store, args[0])
+		if err != nil {
+			return err
+		}
+		if err := a.Logins.Unlock(cmd.Context(), u.EmailKey); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "unlocked %s\n", u.Email)
 		return err
 	})
 }

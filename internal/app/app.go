@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -14,11 +13,10 @@ import (
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/config"
-	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
+	"github.com/countersign-auth/countersign/internal/ratelimit"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/token"
-	"github.com/countersign-auth/countersign/password"
 )
 
 // realm is the realm of every challenge.
@@ -30,8 +28,8 @@ type App struct {
 	Store     store.Store
 	Tokens    *token.Service
 	Audit     *audit.Log
+	Logins    *ratelimit.Logins
 	Passwords *withpassword.Service
-	Gate      *login.Gate
 
 	issuer string
 	log    *slog.Logger
@@ -68,44 +66,11 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	pool, err := password.NewPool(password.PoolConfig{Busy: func(threads int) {
-		if a.busy != nil {
-			a.busy(threads)
-		}
-	}})
-	if err != nil {
-		return nil, err
-	}
-	hasher, err := password.New(password.Config{Algorithm: password.Algorithm(cfg.Password.Algorithm), BcryptCost: cfg.Password.BcryptCost, Pool: pool})
-	if err != nil {
-		return nil, err
-	}
-	policy, err := withpassword.NewPolicy(withpassword.PolicyConfig{
-		MinLength: cfg.Password.MinLength, ServiceName: cfg.ServiceName, Issuer: a.issuer, BlocklistFile: cfg.Password.BlocklistFile,
-	})
-	if err != nil {
-		return nil, err
-	}
-	a.Gate = login.NewGate(places(cfg))
 	a.Audit = audit.New(a.Store, log, now)
-	a.Passwords = withpassword.New(withpassword.Config{
-		Users: a.Store, Hasher: hasher, Flow: login.NewFlow(a.Store, a.Tokens, a.Gate, a.Audit), Gate: a.Gate, Audit: a.Audit, Log: log, Now: now,
-		Policy: policy,
-	})
+	if err := a.openLogins(ctx); err != nil {
+		return nil, err
+	}
 	return a, nil
-}
-
-// places is how many password checks may be wanted at once: roughly what the processors do in two seconds, at about
-// 60 ms for argon2id's default and bcrypt's cost 10, and twice as long for each cost above.
-func places(cfg *config.Config) int {
-	if cfg.InsecureNoLimits {
-		return 0
-	}
-	each := 32
-	if cfg.Password.Algorithm == string(password.Bcrypt) {
-		each >>= max(0, cfg.Password.BcryptCost-password.DefaultBcryptCost)
-	}
-	return max(1, each) * runtime.GOMAXPROCS(0)
 }
 
 // closeTimeout bounds how long Close waits for the audit log to be written.

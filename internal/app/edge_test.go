@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/api"
-	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/problem"
@@ -314,44 +313,4 @@ func TestLegacyTokens(t *testing.T) {
 	if plain := testkit.Start(t); plain.Profile(t, old).Status != 401 {
 		t.Error("accepted without the setting")
 	}
-}
-
-func TestWithNoPlaceLeftLoginsAreRefused(t *testing.T) {
-	t.Parallel()
-	s := testkit.Start(t)
-	s.SignUp(t, "mike@example.com")
-	token := s.LogIn(t, "mike@example.com")
-	var leave []func()
-	for len(leave) < 10_000 {
-		l, err := s.App.Gate.Enter()
-		if err != nil {
-			break
-		}
-		leave = append(leave, l)
-	}
-	for _, path := range []string{"/login", "/signup"} {
-		res := s.Form(t, path, "email", "new@example.com", "password", testkit.Password)
-		if res.Status != 503 || res.Code() != "busy" || res.Header.Get("Retry-After") != "2" {
-			t.Errorf("%s: %d %v", path, res.Status, res.Header)
-		}
-	}
-	if res := s.Profile(t, token); res.Status != 200 {
-		t.Errorf("the profile meanwhile: %d", res.Status)
-	}
-	leave[0]()
-	s.LogIn(t, "mike@example.com")
-	s.SignUp(t, "new@example.com")
-	if open := testkit.Start(t, "limits.insecure_disabled=true"); len(leave) == 10_000 || !endless(open.App.Gate) {
-		t.Errorf("%d places, and endless is %v without limits", len(leave), endless(open.App.Gate))
-	}
-}
-
-// endless reports whether a gate lets in more than any machine has places for.
-func endless(g *login.Gate) bool {
-	for range 100_000 {
-		if _, err := g.Enter(); err != nil {
-			return false
-		}
-	}
-	return true
 }

@@ -129,7 +129,7 @@ func TestSecondSignupIsRefused(t *testing.T) {
 
 func TestOfManySignupsAtOnceOneWins(t *testing.T) {
 	t.Parallel()
-	s := testkit.Start(t)
+	s := testkit.Start(t, "limits.insecure_disabled=true")
 	spellings := []string{"mike@example.com", "Mike@example.com", "mike@EXAMPLE.com", "MIKE@EXAMPLE.COM"}
 	var mu sync.Mutex
 	statuses := map[int]int{}
@@ -154,7 +154,7 @@ func TestOfManySignupsAtOnceOneWins(t *testing.T) {
 
 func TestLoginIsRefusedAlike(t *testing.T) {
 	t.Parallel()
-	s := testkit.Start(t)
+	s := testkit.Start(t, "limits.insecure_disabled=true")
 	s.SignUp(t, "mike@example.com")
 	disabled := s.SignUp(t, "disabled@example.com")
 	u, err := s.App.Store.User(t.Context(), disabled)

@@ -117,9 +117,9 @@ func TestNewPasswordsRefused(t *testing.T) {
 
 func TestNewPasswordsAccepted(t *testing.T) {
 	t.Parallel()
-	s := testkit.Start(t, "issuer=https://auth.tidewater.co.uk")
-	named := testkit.Start(t, "issuer=https://auth.tidewater.co.uk", "service_name=Go")
-	local := testkit.Start(t)
+	s := testkit.Start(t, "limits.insecure_disabled=true", "issuer=https://auth.tidewater.co.uk")
+	named := testkit.Start(t, "limits.insecure_disabled=true", "issuer=https://auth.tidewater.co.uk", "service_name=Go")
+	local := testkit.Start(t, "limits.insecure_disabled=true")
 	for i, c := range []struct {
 		s        *testkit.Server
 		password string

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/config"
@@ -50,6 +51,13 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	a.busy = lendProcessors()
+	sweeping, stopSweeping := context.WithCancel(ctx)
+	var sweeper sync.WaitGroup
+	sweeper.Go(func() { a.sweep(sweeping) })
+	defer func() {
+		stopSweeping()
+		sweeper.Wait()
+	}()
 	server, err := a.Server()
 	if err != nil {
 		return errors.Join(err, listener.Close())

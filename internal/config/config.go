@@ -21,10 +21,12 @@ type Config struct {
 	JWT                 JWT
 	TokenQueryParameter string
 	Password            Password
-	CORSOrigins         []string
-	TrustedProxies      []netip.Prefix
-	TLS                 TLS
-	AccessLog           bool
+	// SignupHideTaken makes a sign-up with a taken address look like any other.
+	SignupHideTaken bool
+	CORSOrigins     []string
+	TrustedProxies  []netip.Prefix
+	TLS             TLS
+	AccessLog       bool
 	// InsecureNoLimits turns every limit on load and guessing off, for benchmarks.
 	InsecureNoLimits bool
 }

@@ -2,16 +2,22 @@ package login
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/countersign-auth/countersign/internal/audit"
+	"github.com/countersign-auth/countersign/internal/ratelimit"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/token"
+	"github.com/countersign-auth/countersign/password"
 )
 
 // ErrInvalid says that the attempt was refused: unknown subject, wrong credential, disabled user. Which of them it was
@@ -24,15 +30,26 @@ type Attempt struct {
 	Method string
 	// Client is who attempts.
 	Client Client
+	// Account is the canonical name of the account or, when what was given is none, that text. It is throttled the same
+	// whether there is such an account or not.
+	Account string
+	// Guess is the secret that is tried, by which one secret tried on many accounts is noticed. Empty when the method's
+	// secrets cannot be guessed.
+	Guess string
+	// Ready returns why the credential could not be checked at this moment, such as an [password.OverloadError]; nil
+	// means that it always can. It must be cheap: a flood gets no further.
+	Ready func() error
 	// Verify checks the credential and returns the id of its user; false when it is not right. It does the same work
-	// whether the user exists or not. An error is a technical fault.
+	// whether the user exists or not. An error is a technical fault, or says that nothing was checked.
 	Verify func(ctx context.Context) (userID string, ok bool, err error)
 }
 
-// Client is where a request comes from, for the audit.
+// Client is where a request comes from.
 type Client struct {
 	Addr      netip.Addr
 	RequestID string
+	// Devices are the tokens of earlier logins that the client sent along.
+	Devices []string
 }
 
 // Text returns the address as text; empty when there is none, as for a command.
@@ -43,130 +60,170 @@ func (c Client) Text() string {
 	return c.Addr.String()
 }
 
+// Network returns what the client is counted as where all of an IPv6 client's addresses are one.
+func (c Client) Network() string { return ratelimit.Source(c.Addr) }
+
 // Session is a login that succeeded.
 type Session struct {
 	User   store.User
 	Access token.Access
+	// Device is the token by which the client's device is known from now on.
+	Device string
+}
+
+// Config is what a Flow is made of. Every field is required.
+type Config struct {
+	Users   store.Users
+	Tokens  *token.Service
+	Logins  *ratelimit.Logins
+	Devices *ratelimit.Devices
+	Spray   *ratelimit.Spray
+	Audit   *audit.Log
+	// SubjectKey makes the fingerprints by which the audit log tells accounts apart.
+	SubjectKey []byte
+	Log        *slog.Logger
+	Now        func() time.Time
 }
 
 // Flow leads an attempt to a session. It is safe for concurrent use.
-type Flow struct {
-	users  store.Users
-	tokens *token.Service
-	gate   *Gate
-	audit  *audit.Log
-}
+type Flow struct{ Config }
 
 // NewFlow returns a Flow.
-func NewFlow(users store.Users, tokens *token.Service, gate *Gate, log *audit.Log) *Flow {
-	return &Flow{users: users, tokens: tokens, gate: gate, audit: log}
-}
+func NewFlow(cfg Config) *Flow { return &Flow{cfg} }
 
-// Attempt verifies and, on success, opens a session. ErrInvalid refuses; an [OverloadError] asks to come back later.
+// settleTimeout bounds what has to be written after a check, whether its client still waits or not.
+const settleTimeout = 5 * time.Second
+
+// Attempt verifies and, on success, opens a session. ErrInvalid refuses after a check; a [ratelimit.Refusal] and a
+// [password.OverloadError] refuse without one and say when to come back.
+//
+// The throttles count before the check, so that of many guesses at once no more are checked than are allowed. What was
+// checked has its consequences even if the client hangs up meanwhile.
 func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
-	var userID string
-	var ok bool
-	err := f.gate.Do(ctx, func(ctx context.Context) (err error) {
-		userID, ok, err = a.Verify(ctx)
-		return err
-	})
+	if a.Ready != nil {
+		if err := a.Ready(); err != nil {
+			return Session{}, f.refused(a, err)
+		}
+	}
+	deviceToken, deviceID := f.device(a)
+	entry, err := f.Logins.Enter(ctx, ratelimit.Attempt{Account: a.Account, Client: a.Client.Addr, Device: deviceID})
 	if err != nil {
-		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
+		return Session{}, f.refused(a, err)
+	}
+	userID, ok, err := a.Verify(ctx)
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	if err != nil {
+		if withdrawErr := entry.Withdraw(ctx); withdrawErr != nil {
+			f.warn(ctx, "an attempt that was not checked still counts as failed", userID, withdrawErr)
+		}
+		return Session{}, f.refused(a, err)
 	}
 	if !ok {
-		return Session{}, f.invalid(ctx, a, userID, "wrong_credential")
+		return Session{}, f.failed(ctx, a, entry, userID, "wrong_credential")
 	}
-	user, err := f.users.User(ctx, userID)
+	user, err := f.Users.User(ctx, userID)
 	switch {
 	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
-		return Session{}, f.invalid(ctx, a, userID, "no_user")
+		return Session{}, f.failed(ctx, a, entry, userID, "no_user")
 	case err != nil:
 		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
 	case user.Disabled():
-		return Session{}, f.invalid(ctx, a, userID, "disabled")
+		return Session{}, f.failed(ctx, a, entry, userID, "disabled")
 	}
+	return f.open(ctx, a, entry, user, deviceToken)
+}
 
+// open makes the session.
+func (f *Flow) open(ctx context.Context, a Attempt, entry *ratelimit.Entry, user store.User, deviceToken string) (Session, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return Session{}, err
 	}
-	access, err := f.tokens.Mint(token.User{ID: user.ID, Email: user.Email}, id.String())
+	access, err := f.Tokens.Mint(token.User{ID: user.ID, Email: user.Email}, id.String())
 	if err != nil {
 		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
 	}
-	if err := f.record(ctx, a, userID, audit.OK, ""); err != nil {
+	if err := f.record(ctx, a, user.ID, audit.OK, ""); err != nil {
 		return Session{}, err // no session that the audit log does not know of
 	}
-	return Session{User: user, Access: access}, nil
+	if err := entry.Passed(ctx); err != nil { // its owner may have to wait the longer next time, but is in
+		f.warn(ctx, "a login that is right still counts as failed", user.ID, err)
+	}
+	if deviceToken == "" {
+		deviceToken = f.Devices.Issue(a.Account, f.Now())
+	}
+	return Session{User: user, Access: access, Device: deviceToken}, nil
 }
 
-// invalid records an attempt that was checked and is refused, and returns ErrInvalid.
-func (f *Flow) invalid(ctx context.Context, a Attempt, userID, reason string) error {
+// failed settles an attempt that was checked and is refused, and returns ErrInvalid.
+func (f *Flow) failed(ctx context.Context, a Attempt, entry *ratelimit.Entry, userID, reason string) error {
+	entry.Failed()
+	if a.Guess != "" && reason == "wrong_credential" {
+		n, noticed := f.Spray.Failed(a.Guess, a.Account)
+		if err := entry.Weigh(ctx, f.Spray.Weight(n)); err != nil {
+			f.warn(ctx, "a sprayed password counts no more than another", userID, err)
+		}
+		if noticed {
+			f.Log.LogAttrs(ctx, slog.LevelWarn, "one wrong password is tried on many accounts",
+				slog.Int("accounts", n), slog.String("client", a.Client.Text()), slog.String("request_id", a.Client.RequestID))
+			reason = "sprayed_credential"
+		}
+	}
 	if err := f.record(ctx, a, userID, audit.Failed, reason); err != nil {
 		return err
 	}
 	return ErrInvalid
 }
 
+// refused counts an attempt that was not checked, if that is what err says, and returns err.
+func (f *Flow) refused(a Attempt, err error) error {
+	var refusal *ratelimit.Refusal
+	var overload *password.OverloadError
+	switch {
+	case errors.As(err, &refusal):
+		f.Audit.Refused(f.event(a, "", audit.Refused, "throttled_"+refusal.Reason))
+	case errors.As(err, &overload):
+		f.Audit.Refused(f.event(a, "", audit.Refused, "busy"))
+	}
+	return fmt.Errorf("login by %s: %w", a.Method, err)
+}
+
 func (f *Flow) record(ctx context.Context, a Attempt, userID, result, reason string) error {
-	err := f.audit.Record(ctx, store.Event{
-		Kind: "login", Result: result, Reason: reason, UserID: userID, Method: a.Method, Client: a.Client.Text(), RequestID: a.Client.RequestID,
-	})
-	if err != nil {
+	if err := f.Audit.Record(ctx, f.event(a, userID, result, reason)); err != nil {
 		return fmt.Errorf("login by %s: %w", a.Method, err)
 	}
 	return nil
 }
 
-// OverloadError says that more work waits than can be done in time.
-type OverloadError struct{ RetryAfter time.Duration }
-
-// Error implements error.
-func (e *OverloadError) Error() string { return "login: too many password checks are waiting" }
-
-// Gate bounds how many password checks are wanted at once, so that a storm of logins is refused quickly instead of
-// being queued until every client has given up. It is safe for concurrent use.
-type Gate struct{ places chan struct{} }
-
-// gateWait is about how long the last of a full gate waits: what a refused client is told to wait too.
-const gateWait = 2 * time.Second
-
-// gateDeadline is when a check that has waited or worked for so long is given up. It is less than a stopping server
-// waits for requests in flight, and than any answer may take.
-const gateDeadline = 8 * time.Second
-
-// NewGate returns a Gate with that many places; zero or less means no bound.
-func NewGate(places int) *Gate {
-	if places <= 0 {
-		return &Gate{}
-	}
-	return &Gate{places: make(chan struct{}, places)}
-}
-
-// Enter takes a place, which leave gives back. It never waits: with all places taken it returns an [OverloadError].
-func (g *Gate) Enter() (leave func(), err error) {
-	if g.places == nil {
-		return func() {}, nil
-	}
-	select {
-	case g.places <- struct{}{}:
-		return func() { <-g.places }, nil
-	default:
-		return nil, &OverloadError{RetryAfter: gateWait}
+func (f *Flow) event(a Attempt, userID, result, reason string) store.Event {
+	return store.Event{
+		Kind: "login", Result: result, Reason: reason, UserID: userID, Subject: f.Subject(a.Account), Method: a.Method,
+		Client: a.Client.Text(), RequestID: a.Client.RequestID,
 	}
 }
 
-// Do runs f in a place of the gate and gives it up at a deadline: both that and a full gate are an [OverloadError].
-func (g *Gate) Do(ctx context.Context, f func(context.Context) error) error {
-	leave, err := g.Enter()
-	if err != nil {
-		return err
+// subjectBytes is how much of a fingerprint is kept: enough that no two accounts share one by chance.
+const subjectBytes = 12
+
+// Subject returns the fingerprint by which the audit log knows what was given as the name of an account.
+func (f *Flow) Subject(account string) string {
+	mac := hmac.New(sha256.New, f.SubjectKey)
+	mac.Write([]byte(account))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:subjectBytes])
+}
+
+// device returns the client's token that is good for the account, and the id in it; nothing if there is none.
+func (f *Flow) device(a Attempt) (deviceToken, id string) {
+	for _, t := range a.Client.Devices {
+		if id, ok := f.Devices.Check(t, a.Account, f.Now()); ok {
+			return t, id
+		}
 	}
-	defer leave()
-	bounded, cancel := context.WithTimeout(ctx, gateDeadline)
-	defer cancel()
-	if err = f(bounded); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return &OverloadError{RetryAfter: gateWait}
-	}
-	return err
+	return "", ""
+}
+
+func (f *Flow) warn(ctx context.Context, what, userID string, err error) {
+	f.Log.LogAttrs(ctx, slog.LevelWarn, what, slog.String("user", userID), slog.Any("error", err))
 }

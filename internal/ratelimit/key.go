@@ -32,9 +32,9 @@ func fingerprint(key []byte, scope string, parts ...string) []byte {
 // nat64 is the prefix by which IPv6 networks write IPv4 addresses (RFC 6052): one /64 for all of IPv4.
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// address returns what one client is counted as: an IPv4 address, or the /64 that an IPv6 client has to itself
+// Source returns what one client is counted as: an IPv4 address, or the /64 that an IPv6 client has to itself
 // (RFC 6177). Clients without an address, as over a Unix socket, are all one.
-func address(a netip.Addr) string {
+func Source(a netip.Addr) string {
 	a = plain(a)
 	if !a.IsValid() || a.Is4() {
 		return a.String()

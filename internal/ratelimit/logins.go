@@ -56,7 +56,7 @@ const (
 type names struct{ account, pair, address, network, device string }
 
 func (l *Logins) names(a Attempt) names {
-	client := address(a.Client)
+	client := Source(a.Client)
 	n := names{
 		account: l.accountKey(a.Account),
 		pair:    l.keys.of("login-pair", a.Account, client),

@@ -189,11 +189,11 @@ func TestAddresses(t *testing.T) {
 		"fe80::1%eth0":         {"fe80::/64", "fe80::/48"},
 	} {
 		a := netip.MustParseAddr(in)
-		if got := [2]string{address(a), network(a)}; got != want {
+		if got := [2]string{Source(a), network(a)}; got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
 		}
 	}
-	if address(netip.Addr{}) == "" || network(netip.Addr{}) != "" {
+	if Source(netip.Addr{}) == "" || network(netip.Addr{}) != "" {
 		t.Error("no address at all")
 	}
 }

@@ -34,7 +34,7 @@ func (s *Signups) Enter(ctx context.Context, client netip.Addr) (*Signup, error)
 	if s.disabled {
 		return &Signup{}, nil
 	}
-	keys := []string{s.keys.of("signup-address", address(client))}
+	keys := []string{s.keys.of("signup-address", Source(client))}
 	rules := []Bucket{s.policy.Signup, s.policy.SignupNetwork}
 	if wide := network(client); wide != "" {
 		keys = append(keys, s.keys.of("signup-network", wide))

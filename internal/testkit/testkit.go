@@ -122,17 +122,27 @@ var client = &http.Client{
 // Do sends a request and checks the answer.
 func (s *Server) Do(t testing.TB, req *http.Request) *Response {
 	t.Helper()
-	res, err := client.Do(req)
+	res, err := s.Try(t, req)
 	if err != nil {
 		t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
+	}
+	return res
+}
+
+// Try is Do for a request that may fail to get an answer, such as one whose context ends.
+func (s *Server) Try(t testing.TB, req *http.Request) (*Response, error) {
+	t.Helper()
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
+		return nil, err
 	}
 	s.spec.check(t, req, res, body)
-	return &Response{Status: res.StatusCode, Header: res.Header, Body: string(body)}
+	return &Response{Status: res.StatusCode, Header: res.Header, Body: string(body)}, nil
 }
 
 // Request returns a request to the server. Headers come as name: value.
@@ -183,6 +193,13 @@ func (s *Server) LogIn(t testing.TB, email string) string {
 		t.Fatalf("login: %d %s", res.Status, res.Body)
 	}
 	return res.Get("token")
+}
+
+// SignUpAndLogIn makes a user, logs them in and returns the token.
+func (s *Server) SignUpAndLogIn(t testing.TB, email string) string {
+	t.Helper()
+	s.SignUp(t, email)
+	return s.LogIn(t, email)
 }
 
 // Profile asks for the profile with that token in the header.

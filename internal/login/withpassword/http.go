@@ -42,6 +42,7 @@ type LoggedIn struct {
 type HTTP struct {
 	Log     *slog.Logger
 	Proxies api.Proxies
+	Devices login.Devices
 	// Realm is the realm of challenges.
 	Realm string
 }
@@ -63,14 +64,14 @@ func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
 		Summary:     "Make a user",
 		Description: "Addresses compare case-insensitively. The answer never holds the password or its hash.",
 		Body:        Credentials{}, Forms: true, OK: Created{},
-		Problems: []int{400, 408, 409, 415, 422, 503},
+		Problems: []int{400, 408, 409, 415, 422, 429, 503},
 	}, http.HandlerFunc(h.signUp))
 	rt.Handle(&api.Operation{
 		Method: http.MethodPost, Path: "/login", ID: "login", Tag: "Founding routes",
 		Summary:     "Log in with address and password",
 		Description: "The answer to a wrong password and to an unknown address is the same, in words and in time.",
 		Body:        Credentials{}, Forms: true, OK: LoggedIn{},
-		Problems: []int{400, 401, 408, 415, 503},
+		Problems: []int{400, 401, 408, 415, 429, 503},
 	}, http.HandlerFunc(h.logIn))
 	return nil
 }
@@ -81,7 +82,7 @@ func (h *handler) signUp(w http.ResponseWriter, r *http.Request) {
 		api.Fail(h.Log, w, r, err)
 		return
 	}
-	user, err := h.service.SignUp(r.Context(), c.Username, c.Password, h.client(w, r))
+	user, err := h.service.SignUp(r.Context(), c.Username, c.Password, h.Devices.Client(w, r, h.Proxies))
 	if err != nil {
 		api.Fail(h.Log, w, r, h.explain(err))
 		return
@@ -95,16 +96,14 @@ func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 		api.Fail(h.Log, w, r, err)
 		return
 	}
-	session, err := h.service.LogIn(r.Context(), c.Username, c.Password, h.client(w, r))
+	client := h.Devices.Client(w, r, h.Proxies)
+	session, err := h.service.LogIn(r.Context(), c.Username, c.Password, client)
 	if err != nil {
 		api.Fail(h.Log, w, r, h.explain(err))
 		return
 	}
+	h.Devices.Remember(w, client, session.Device)
 	api.JSON(w, LoggedIn{Token: session.Access.Token, TokenType: "Bearer", ExpiresIn: int(session.Access.TTL.Seconds())})
-}
-
-func (h *handler) client(w http.ResponseWriter, r *http.Request) login.Client {
-	return login.Client{Addr: h.Proxies.Client(r), RequestID: w.Header().Get("X-Request-Id")}
 }
 
 // blocklistRetry is when to come back after a failed look into the blocklist: not at once, for somebody has to see to it.
@@ -113,22 +112,15 @@ const blocklistRetry = time.Minute
 // explain says what a client may know of err.
 func (h *handler) explain(err error) error {
 	var invalid *InvalidError
-	var overload *login.OverloadError
 	switch {
 	case errors.As(err, &invalid):
 		return problem.New(http.StatusUnprocessableEntity, "invalid_fields", "Some fields are not valid.").WithFields(invalid.Fields...)
 	case errors.Is(err, ErrTaken):
 		return problem.New(http.StatusConflict, "email_taken", "There is a user with this e-mail address already. Log in instead.")
-	case errors.Is(err, login.ErrInvalid):
-		return problem.New(http.StatusUnauthorized, "invalid_credentials", "The e-mail address or the password is wrong.").
-			WithChallenges(problem.Bearer(h.Realm))
-	case errors.As(err, &overload):
-		return problem.New(http.StatusServiceUnavailable, "busy", "Too many logins at this moment. Try again shortly.").
-			WithRetryAfter(overload.RetryAfter).WithCause(err)
 	case errors.Is(err, ErrBlocklist):
 		return problem.New(http.StatusServiceUnavailable, "password_check_unavailable", "New passwords cannot be checked at this moment. Try again later.").
 			WithRetryAfter(blocklistRetry).WithCause(err)
 	default:
-		return err
+		return login.Explain(err, h.Realm)
 	}
 }

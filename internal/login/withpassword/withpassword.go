@@ -10,11 +10,11 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login"
+	"github.com/countersign-auth/countersign/internal/ratelimit"
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/password"
 	"github.com/countersign-auth/countersign/problem"
 )
 
@@ -43,6 +43,7 @@ type Hasher interface {
 	VerifyImported(ctx context.Context, encoded, password string) (bool, error)
 	VerifyAbsent(ctx context.Context, password string) error
 	NeedsRehash(encoded string) bool
+	Ready() error
 }
 
 // Config is what a Service is made of. Every field is required.
@@ -51,14 +52,17 @@ type Config struct {
 		store.Users
 		store.Credentials
 	}
-	Hasher Hasher
-	Flow   *login.Flow
-	Gate   *login.Gate
-	Audit  *audit.Log
-	Log    *slog.Logger
-	Now    func() time.Time
+	// Hasher returns the hasher for what is asked under that claim.
+	Hasher  func(password.Claim) Hasher
+	Flow    *login.Flow
+	Signups *ratelimit.Signups
+	Audit   *audit.Log
+	Log     *slog.Logger
+	Now     func() time.Time
 	// Policy decides which new passwords are taken.
 	Policy *Policy
+	// HideTaken makes a sign-up with a taken address look like any other.
+	HideTaken bool
 }
 
 // Service signs users up and logs them in. It is safe for concurrent use.
@@ -79,79 +83,34 @@ func (d data) encode() []byte {
 	return b
 }
 
-// SignUp makes a user. An [InvalidError] names every field that is refused; ErrTaken says that somebody has the address.
-func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Client) (store.User, error) {
-	var invalid InvalidError
-	address, err := login.ParseAddress(email)
-	if err != nil {
-		invalid.Fields = append(invalid.Fields, problem.Field{Name: "email", Code: "format", Detail: "This is not an e-mail address."})
-	}
-	fields, err := s.Policy.Check(pw, address)
-	if err != nil {
-		return store.User{}, fmt.Errorf("sign up: %w", err)
-	}
-	invalid.Fields = append(invalid.Fields, fields...)
-	if len(invalid.Fields) > 0 {
-		return store.User{}, &invalid
-	}
-
-	hash, err := s.hash(ctx, pw)
-	if err != nil {
-		return store.User{}, err
-	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return store.User{}, err
-	}
-	now := s.Now()
-	user := store.User{ID: id.String(), Email: address.Given, EmailKey: address.Key, CreatedAt: now, UpdatedAt: now, Version: 1}
-	err = s.Users.CreateUser(ctx, user, store.Credential{
-		UserID: user.ID, Method: Method, Key: address.Key, Data: data{Hash: hash}.encode(), CreatedAt: now, UpdatedAt: now, Version: 1,
-	})
-	if errors.Is(err, store.ErrExists) {
-		return store.User{}, ErrTaken
-	}
-	if err != nil {
-		return store.User{}, fmt.Errorf("sign up: %w", err)
-	}
-	err = s.Audit.Record(ctx, store.Event{
-		Kind: "signup", Result: audit.OK, UserID: user.ID, Method: Method, Client: client.Text(), RequestID: client.RequestID,
-	})
-	if err != nil { // the user is there, and an answer that denies it helps nobody
-		s.Log.LogAttrs(ctx, slog.LevelError, "a sign-up is not in the audit log", slog.String("user", user.ID), slog.Any("error", err))
-	}
-	return user, nil
-}
-
-func (s *Service) hash(ctx context.Context, pw string) (hash string, err error) {
-	err = s.Gate.Do(ctx, func(ctx context.Context) error {
-		hash, err = s.Hasher.Hash(ctx, pw)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("hash: %w", err)
-	}
-	return hash, nil
-}
-
-// LogIn opens a session for the user with that address and password, or returns [login.ErrInvalid].
+// LogIn opens a session for the user with that address and password. Its errors are those of [login.Flow.Attempt].
 func (s *Service) LogIn(ctx context.Context, email, pw string, client login.Client) (login.Session, error) {
+	account := email
+	address, err := login.ParseAddress(email)
+	if err == nil {
+		account = address.Key
+	}
+	hasher := s.Hasher(claim(client, account))
 	return s.Flow.Attempt(ctx, login.Attempt{
-		Method: Method,
-		Client: client,
-		Verify: func(ctx context.Context) (string, bool, error) { return s.verify(ctx, email, pw) },
+		Method: Method, Client: client, Account: account, Guess: pw,
+		Ready:  hasher.Ready,
+		Verify: func(ctx context.Context) (string, bool, error) { return s.verify(ctx, hasher, address.Key, pw) },
 	})
 }
 
-// verify does the same hashing whether the address has a user or not.
-func (s *Service) verify(ctx context.Context, email, pw string) (userID string, ok bool, err error) {
-	address, err := login.ParseAddress(email)
-	if err != nil {
-		return "", false, s.Hasher.VerifyAbsent(ctx, pw)
+// claim is for whom a hash is computed: the client's turn, and of the account no more than a few at a time.
+func claim(client login.Client, account string) password.Claim {
+	return password.Claim{Client: client.Network(), Subject: account}
+}
+
+// verify does the same hashing whether the address has a user or not. Key is empty when what was given is no address.
+func (s *Service) verify(ctx context.Context, hasher Hasher, key, pw string) (userID string, ok bool, err error) {
+	if key == "" {
+		return "", false, hasher.VerifyAbsent(ctx, pw)
 	}
-	c, err := s.Users.Credential(ctx, Method, address.Key)
+	c, err := s.Users.Credential(ctx, Method, key)
 	if errors.Is(err, store.ErrNotFound) {
-		return "", false, s.Hasher.VerifyAbsent(ctx, pw)
+		return "", false, hasher.VerifyAbsent(ctx, pw)
 	}
 	if err != nil {
 		return "", false, err
@@ -160,23 +119,23 @@ func (s *Service) verify(ctx context.Context, email, pw string) (userID string, 
 	if err := json.Unmarshal(c.Data, &d); err != nil {
 		return "", false, errors.New("a credential is not readable") // the decoder's error could quote the hash
 	}
-	check := s.Hasher.Verify
+	check := hasher.Verify
 	if d.Imported {
-		check = s.Hasher.VerifyImported
+		check = hasher.VerifyImported
 	}
 	if ok, err = check(ctx, d.Hash, pw); !ok || err != nil {
 		return c.UserID, false, err
 	}
-	if d.Imported || s.Hasher.NeedsRehash(d.Hash) {
-		s.renew(ctx, c, pw)
+	if d.Imported || hasher.NeedsRehash(d.Hash) {
+		s.renew(ctx, hasher, c, pw)
 	}
 	return c.UserID, true, nil
 }
 
 // renew hashes a password that was right under the settings of today. What goes wrong here must not refuse a login
 // that is right; it is tried again at the next one. A password change that happens meanwhile wins, by Version.
-func (s *Service) renew(ctx context.Context, c store.Credential, pw string) {
-	hash, err := s.Hasher.Hash(ctx, pw)
+func (s *Service) renew(ctx context.Context, hasher Hasher, c store.Credential, pw string) {
+	hash, err := hasher.Hash(ctx, pw)
 	if err == nil {
 		c.Data, c.UpdatedAt = data{Hash: hash}.encode(), s.Now()
 		err = s.Users.UpdateCredential(ctx, c)
@@ -195,9 +154,9 @@ func (s *Service) SetPassword(ctx context.Context, user store.User, pw string) e
 	if len(fields) > 0 {
 		return &InvalidError{Fields: fields}
 	}
-	hash, err := s.hash(ctx, pw)
+	hash, err := s.Hasher(password.Claim{}).Hash(ctx, pw)
 	if err != nil {
-		return err
+		return fmt.Errorf("set password: %w", err)
 	}
 	for {
 		c, err := s.Users.Credential(ctx, Method, user.EmailKey)

@@ -13,6 +13,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
+	"github.com/countersign-auth/countersign/internal/ratelimit"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
 	"github.com/countersign-auth/countersign/internal/token"
@@ -60,10 +61,22 @@ func newService(t *testing.T) (*withpassword.Service, store.Store, *counter) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, log, gate := &counter{Hasher: hasher}, slog.New(slog.DiscardHandler), login.NewGate(0)
+	c, log, key := &counter{Hasher: hasher}, slog.New(slog.DiscardHandler), make([]byte, 32)
+	limits := ratelimit.Config{Counters: s, Key: key}
+	logins, err1 := ratelimit.NewLogins(limits)
+	signups, err2 := ratelimit.NewSignups(limits)
+	devices, err3 := ratelimit.NewDevices(key)
+	spray, err4 := ratelimit.NewSpray(ratelimit.SprayConfig{})
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		t.Fatal(err)
+	}
 	events := audit.New(s, log, time.Now)
+	flow := login.NewFlow(login.Config{
+		Users: s, Tokens: tokens, Logins: logins, Devices: devices, Spray: spray, Audit: events, SubjectKey: key, Log: log, Now: time.Now,
+	})
 	return withpassword.New(withpassword.Config{
-		Users: s, Hasher: c, Flow: login.NewFlow(s, tokens, gate, events), Gate: gate, Audit: events, Log: log, Now: time.Now, Policy: policy,
+		Users: s, Hasher: func(password.Claim) withpassword.Hasher { return c }, Flow: flow, Signups: signups, Audit: events, Log: log,
+		Now: time.Now, Policy: policy,
 	}), s, c
 }
 

@@ -1,0 +1,152 @@
+package withpassword
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/countersign-auth/countersign/internal/audit"
+	"github.com/countersign-auth/countersign/internal/login"
+	"github.com/countersign-auth/countersign/internal/ratelimit"
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/password"
+	"github.com/countersign-auth/countersign/problem"
+)
+
+// hideStep is what the time of a hidden sign-up is a multiple of: that of the hash and the commits varies by far less
+// between a free address and a taken one.
+const hideStep = 100 * time.Millisecond
+
+// SignUp makes a user for a client, if its network does not make too many. An [InvalidError] names every field that is
+// refused; ErrTaken says that somebody has the address. A [ratelimit.Refusal] and a [password.OverloadError] say when to
+// come back.
+//
+// With HideTaken there is no ErrTaken: the answer is a user like a new one, who does not exist.
+func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Client) (store.User, error) {
+	begun := time.Now()
+	address, err := s.checkNew(email, pw)
+	if err != nil {
+		return store.User{}, err
+	}
+	hasher := s.Hasher(claim(client, address.Key))
+	if err := hasher.Ready(); err != nil {
+		return store.User{}, s.refused(client, address, err)
+	}
+	entry, err := s.Signups.Enter(ctx, client.Addr)
+	if err != nil {
+		return store.User{}, s.refused(client, address, err)
+	}
+	user, err := s.create(ctx, hasher, address, pw, client)
+	var overload *password.OverloadError
+	if errors.As(err, &overload) || ctx.Err() != nil {
+		if err := entry.Withdraw(context.WithoutCancel(ctx)); err != nil {
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "a sign-up that was not made still counts", slog.Any("error", err))
+		}
+		return store.User{}, s.refused(client, address, err)
+	}
+	if !s.HideTaken {
+		return user, err
+	}
+	if errors.Is(err, ErrTaken) {
+		user, err = s.newUser(address)
+	}
+	if err == nil {
+		time.Sleep(hideStep - time.Since(begun)%hideStep)
+	}
+	return user, err
+}
+
+// Create makes a user for an operator, without a limit. Its errors are those of SignUp.
+func (s *Service) Create(ctx context.Context, email, pw string) (store.User, error) {
+	address, err := s.checkNew(email, pw)
+	if err != nil {
+		return store.User{}, err
+	}
+	return s.create(ctx, s.Hasher(password.Claim{}), address, pw, login.Client{})
+}
+
+// checkNew returns the address of a new user, or an [InvalidError].
+func (s *Service) checkNew(email, pw string) (login.Address, error) {
+	var invalid InvalidError
+	address, err := login.ParseAddress(email)
+	if err != nil {
+		invalid.Fields = append(invalid.Fields, problem.Field{Name: "email", Code: "format", Detail: "This is not an e-mail address."})
+	}
+	fields, err := s.Policy.Check(pw, address)
+	if err != nil {
+		return login.Address{}, fmt.Errorf("sign up: %w", err)
+	}
+	if invalid.Fields = append(invalid.Fields, fields...); len(invalid.Fields) > 0 {
+		return login.Address{}, &invalid
+	}
+	return address, nil
+}
+
+func (s *Service) newUser(address login.Address) (store.User, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return store.User{}, err
+	}
+	now := s.Now()
+	return store.User{ID: id.String(), Email: address.Given, EmailKey: address.Key, CreatedAt: now, UpdatedAt: now, Version: 1}, nil
+}
+
+// create hashes the password and writes the user, and an event of either outcome.
+func (s *Service) create(ctx context.Context, hasher Hasher, address login.Address, pw string, client login.Client) (store.User, error) {
+	hash, err := hasher.Hash(ctx, pw)
+	if err != nil {
+		return store.User{}, fmt.Errorf("sign up: %w", err)
+	}
+	user, err := s.newUser(address)
+	if err != nil {
+		return store.User{}, err
+	}
+	err = s.Users.CreateUser(ctx, user, store.Credential{
+		UserID: user.ID, Method: Method, Key: address.Key, Data: data{Hash: hash}.encode(),
+		CreatedAt: user.CreatedAt, UpdatedAt: user.UpdatedAt, Version: 1,
+	})
+	event := s.event(client, address)
+	event.Result, event.UserID = audit.OK, user.ID
+	if errors.Is(err, store.ErrExists) {
+		err = ErrTaken
+		event.Result, event.Reason, event.UserID = audit.Failed, "email_taken", ""
+	} else if err != nil {
+		return store.User{}, fmt.Errorf("sign up: %w", err)
+	}
+	// What is done is done, and an answer that denies it helps nobody.
+	if auditErr := s.Audit.Record(ctx, event); auditErr != nil {
+		s.Log.LogAttrs(ctx, slog.LevelError, "a sign-up is not in the audit log", slog.String("user", event.UserID), slog.Any("error", auditErr))
+	}
+	if err != nil {
+		return store.User{}, err
+	}
+	return user, nil
+}
+
+// refused counts a sign-up that was not begun, if that is what err says, and returns err.
+func (s *Service) refused(client login.Client, address login.Address, err error) error {
+	event := s.event(client, address)
+	event.Result = audit.Refused
+	var refusal *ratelimit.Refusal
+	var overload *password.OverloadError
+	switch {
+	case errors.As(err, &refusal):
+		event.Reason = "throttled_" + refusal.Reason
+	case errors.As(err, &overload):
+		event.Reason = "busy"
+	default:
+		return err
+	}
+	s.Audit.Refused(event)
+	return err
+}
+
+func (s *Service) event(client login.Client, address login.Address) store.Event {
+	return store.Event{
+		Kind: "signup", Subject: s.Flow.Subject(address.Key), Method: Method, Client: client.Text(), RequestID: client.RequestID,
+	}
+}
