@@ -27,6 +27,7 @@ const (
 	shaCryptRoundSize = 128
 
 	md5CryptMaxSalt = 8
+	md5CryptRounds  = 1000
 
 	phpassSalt    = 8
 	phpassMinLog  = 7 // of the rounds, as in phpass
@@ -95,26 +96,20 @@ func parseMD5Crypt(s string) (foreign, error) {
 		derive: func(password []byte) []byte {
 			return md5Crypt(magic, password, salt)
 		},
-		details: append([]Detail{{"rounds", "1000"}}, sizes(len(salt), md5.Size)...),
-		guesses: md5Iterations / 1000,
+		details: append([]Detail{{"rounds", strconv.Itoa(md5CryptRounds)}}, sizes(len(salt), md5.Size)...),
+		guesses: md5Iterations / md5CryptRounds,
 	}, nil
 }
 
 // md5Crypt is here because go-crypt/x has $1$ alone.
 func md5Crypt(magic string, password, salt []byte) []byte {
-	d := md5.New()
-	write := func(parts ...[]byte) []byte {
-		d.Reset()
-		for _, p := range parts {
-			d.Write(p)
-		}
-		return d.Sum(nil)
-	}
-	alternate := write(password, salt, password)
+	alternate := md5Of(password, salt, password)
 	parts := [][]byte{password, []byte(magic), salt}
 	for n := len(password); n > 0; n -= md5.Size {
 		parts = append(parts, alternate[:min(n, md5.Size)])
 	}
+	// A NUL for each bit of the length that is set, and the first character for
+	// the others: a slip of the original, and what everyone does since.
 	for n := len(password); n > 0; n >>= 1 {
 		if n&1 != 0 {
 			parts = append(parts, []byte{0})
@@ -122,8 +117,8 @@ func md5Crypt(magic string, password, salt []byte) []byte {
 			parts = append(parts, password[:1])
 		}
 	}
-	sum := write(parts...)
-	for i := range 1000 {
+	sum := md5Of(parts...)
+	for i := range md5CryptRounds {
 		first, last := sum, password
 		if i&1 != 0 {
 			first, last = password, sum
@@ -135,13 +130,21 @@ func md5Crypt(magic string, password, salt []byte) []byte {
 		if i%7 != 0 {
 			parts = append(parts, password)
 		}
-		sum = write(append(parts, last)...)
+		sum = md5Of(append(parts, last)...)
 	}
-	var order [md5.Size]byte
+	var out [md5.Size]byte
 	for i, from := range [md5.Size]int{12, 6, 0, 13, 7, 1, 14, 8, 2, 15, 9, 3, 5, 10, 4, 11} {
-		order[i] = sum[from]
+		out[i] = sum[from]
 	}
-	return cryptbase64.EncodeCrypt(order[:])
+	return cryptbase64.EncodeCrypt(out[:])
+}
+
+func md5Of(parts ...[]byte) []byte {
+	d := md5.New()
+	for _, p := range parts {
+		d.Write(p)
+	}
+	return d.Sum(nil)
 }
 
 // parsePhpass takes $P$ and $H$ of phpass's portable hashes (Solar Designer),
