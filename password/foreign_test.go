@@ -67,6 +67,9 @@ func TestForeignCorrupted(t *testing.T) {
 		}
 		seen[f.format] = true
 		for i := range v.encoded {
+			if raceEnabled && i%8 != 0 {
+				continue // SHA-crypt takes ten times as long
+			}
 			before, after := v.encoded[:i], v.encoded[i+1:]
 			for _, s := range []string{before, before + after, before + "~" + after, before + "\n" + after, before + "A" + after,
 				v.encoded[:i+1] + v.encoded[i:], before + "=" + after, before + "$" + after} {
