@@ -43,7 +43,23 @@
 //
 // What differs until the string is renewed at the next login: a stored string
 // of the algorithm that is not configured, except as said above; a bcrypt cost
-// above the configured one; argon2id parameters other than the configured.
+// above the configured one; argon2id parameters other than the configured. A
+// string of other software that is neither costs its own hash beyond what is
+// spent for an unknown user: next to nothing for {SSHA}, some seconds at most.
+//
+// # How hashes are computed
+//
+// A [Pool] computes them on a few threads, in slices of about a millisecond:
+// bcrypt up to five side by side on a core, which takes about a quarter of the
+// time of one after the other; all else one to a thread. Waiting hashes are
+// begun in turns among those who want them ([Claim]), and a hash that could
+// not begin in time is refused at once ([OverloadError]). A storm of logins
+// thus slows down logins, and next to nothing else.
+//
+// bcrypt is this package's own, in assembly on amd64 and in Go elsewhere, held
+// against x/crypto/bcrypt by fuzzing. The others are of x/crypto, the standard
+// library and go-crypt; argon2 runs in goroutines of x/crypto's own, which have
+// the priority of any other.
 //
 // # Copies in memory
 //

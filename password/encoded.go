@@ -47,6 +47,11 @@ type record struct {
 	long      bool // argon2id: the salt bears the mark of a password over 72 bytes
 }
 
+// isOwn reports whether a string is of an algorithm that a Hasher writes.
+func isOwn(encoded string) bool {
+	return strings.HasPrefix(encoded, "$2") || strings.HasPrefix(encoded, "$argon2id$")
+}
+
 // parse takes a stored string apart. What it returns is within the bounds.
 func parse(encoded string) (record, error) {
 	switch {

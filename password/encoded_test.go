@@ -55,7 +55,6 @@ func TestParse(t *testing.T) {
 
 		{"argon2id", a, nil},
 		{"p before t", "$argon2id$v=19$m=8,p=1,t=1" + tail, nil},
-		{"argon2i", strings.Replace(a, "2id", "2i", 1), ErrFormat},
 		{"argon2d", strings.Replace(a, "2id", "2d", 1), ErrFormat},
 		{"version 16", strings.Replace(a, "19", "16", 1), ErrFormat},
 		{"no version", strings.Replace(a, "v=19$", "", 1), ErrFormat},
@@ -92,10 +91,7 @@ func TestParse(t *testing.T) {
 		{"sum of 66", "$argon2id$v=19$m=8,t=1,p=1$" + asalt + "$" + strings.Repeat("A", 88), ErrParameters},
 		{"a megabyte", a + strings.Repeat("A", 1<<20), ErrFormat},
 
-		{"scrypt", "$scrypt$ln=31,r=8,p=1" + tail, ErrFormat},
-		{"pbkdf2", "$pbkdf2-sha256$i=1000000000,l=32" + tail, ErrFormat},
 		{"plain", "password", ErrFormat},
-		{"Django", "bcrypt_sha256$" + b, ErrFormat},
 	} {
 		h := cheap(t, Bcrypt)
 		ops := watch(h)

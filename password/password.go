@@ -153,7 +153,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	t := &task{claim: h.claim}
-	t.add(h.work(&r, g.normal, false, func(sum []byte) { copy(r.sum, sum) }))
+	t.add(h.work(step{record: r}, g.normal, func(sum []byte) { copy(r.sum, sum) }))
 	if err := h.pool.run(ctx, t); err != nil {
 		return "", err
 	}

@@ -50,7 +50,7 @@ const (
 //
 // The threads run at a lower priority than the rest of the process where the system has priorities of threads (Linux):
 // beside a process that wants all of a core, they get about a quarter of it, and all when it pauses. They begin with
-// the first hash, and end when there has been none for half a minute. Elsewhere the workers are ordinary goroutines that
+// the first hash, and end when there has been none for some seconds. Elsewhere the workers are ordinary goroutines that
 // yield after each slice.
 //
 // A worker holds about 21 KiB of state, whatever it does, and overwrites it after each hash.

@@ -140,7 +140,7 @@ func TestContextEndsWithin(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	h.observe = func(operation) { cancel() }
 	task := &task{}
-	task.add(h.work(&h.dummyBcrypt, []byte("guess"), false, func([]byte) { t.Error("it was computed to its end") }))
+	task.add(h.work(step{record: h.dummyBcrypt}, []byte("guess"), func([]byte) { t.Error("it was computed to its end") }))
 	if err := h.pool.run(ctx, task); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

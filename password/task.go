@@ -12,6 +12,9 @@ import (
 const (
 	nominalRound = 16 * time.Microsecond
 	nominalKiB   = time.Microsecond
+
+	// nominalForeign stands for the hashes of other software, of which all is possible up to some seconds.
+	nominalForeign = 100 * time.Millisecond
 )
 
 func bcryptNominal(cost int) time.Duration { return nominalRound << cost }
@@ -37,6 +40,7 @@ type work struct {
 	memory int64  // bytes that derive holds
 
 	nominal time.Duration
+	guessed bool   // nominal says nothing of this work
 	begin   func() // called before the work
 	finish  func(sum []byte)
 }

@@ -23,8 +23,9 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (bool, er
 	return h.verify(ctx, encoded, password, false)
 }
 
-// VerifyImported is [Hasher.Verify] for a string that other software made. It
-// takes the bytes of password as they are, without normalization, valid UTF-8
+// VerifyImported is [Hasher.Verify] for a string that other software made, in
+// any of the formats that [Inspect] calls verifiable: bcrypt, argon2, scrypt,
+// PBKDF2, those of Django, Werkzeug, WordPress and LDAP, and crypt(3)'s. It takes the bytes of password as they are, without normalization, valid UTF-8
 // or not; for bcrypt it cuts them to 72 bytes, as Node's bcrypt and most others
 // did when they made the string. So a password that merely begins with the
 // right 72 bytes matches, as it did there: renew such a string at the first
@@ -51,7 +52,7 @@ func (h *Hasher) VerifyAbsent(ctx context.Context, password string) error {
 	}
 	g, _ := newGuess(password)
 	defer g.wipe()
-	_, err := h.run(ctx, h.plan(record{}, g, false), g, false)
+	_, err := h.run(ctx, h.plan(record{}, g, false), g.normal)
 	return err
 }
 
@@ -59,17 +60,24 @@ func (h *Hasher) verify(ctx context.Context, encoded, password string, imported 
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	r, err := parse(encoded)
+	g, reason := newGuess(password)
+	defer g.wipe()
+	if !imported {
+		r, err := parse(encoded)
+		if err != nil {
+			return false, err
+		}
+		ok, err := h.run(ctx, h.plan(r, g, false), g.normal)
+		return ok && reason == nil, err
+	}
+	steps, err := h.planImported(encoded, g)
 	if err != nil {
 		return false, err
 	}
-	g, reason := newGuess(password)
-	defer g.wipe()
-	ok, err := h.run(ctx, h.plan(r, g, imported), g, imported)
-	if imported {
-		return ok && g.raw != "" && strings.IndexByte(g.raw, 0) < 0, err
-	}
-	return ok && reason == nil, err
+	raw := []byte(password)
+	defer clear(raw)
+	ok, err := h.run(ctx, steps, raw)
+	return ok && password != "" && strings.IndexByte(password, 0) < 0, err
 }
 
 // A step is one hash operation of an attempt. The attempt succeeds if a real
@@ -77,6 +85,40 @@ func (h *Hasher) verify(ctx context.Context, encoded, password string, imported 
 type step struct {
 	record record
 	real   bool
+	// prehash, if set, makes what stands for the password.
+	prehash func(password []byte) []byte
+	// foreign, if set, is what is computed in place of the record.
+	foreign *foreign
+}
+
+// planImported is plan for a string of other software.
+func (h *Hasher) planImported(encoded string, g guess) ([]step, error) {
+	if isOwn(encoded) {
+		r, err := parse(encoded)
+		if err != nil {
+			return nil, err
+		}
+		return h.plan(r, g, true), nil
+	}
+	f, err := parseForeign(encoded)
+	if err != nil || g.tooLong() {
+		return nil, err
+	}
+	return h.foreignSteps(f, g), nil
+}
+
+// foreignSteps returns the operations for a string that is neither bcrypt nor
+// argon2id. Before its own come those for an unknown user, because many of
+// these hashes take next to no time, which would show who has one.
+func (h *Hasher) foreignSteps(f foreign, g guess) []step {
+	if f.inner == "" {
+		return append(h.plan(record{}, g, false), step{foreign: &f, real: true})
+	}
+	r, err := parseBcrypt(f.inner)
+	if err != nil { // parseForeign has parsed it
+		panic("password: " + err.Error())
+	}
+	return append([]step{{record: r, prehash: f.prehash, real: true}}, h.topUp(r.cost)...)
 }
 
 // plan returns the operations for a guess at the stored record, whose algorithm
@@ -125,20 +167,19 @@ func (h *Hasher) topUp(cost int) []step {
 
 // run computes the steps one after the other. It leaves out none when one has matched: a right password that is refused
 // for another reason should take as long as a wrong one.
-func (h *Hasher) run(ctx context.Context, steps []step, g guess, imported bool) (bool, error) {
+func (h *Hasher) run(ctx context.Context, steps []step, password []byte) (bool, error) {
 	if len(steps) == 0 {
 		return false, nil
-	}
-	key := g.normal
-	if imported {
-		key = []byte(g.raw)
-		defer clear(key)
 	}
 	matched := 0
 	t := &task{claim: h.claim}
 	for _, s := range steps {
-		t.add(h.work(&s.record, key, s.real, func(sum []byte) {
-			if equal := subtle.ConstantTimeCompare(sum, s.record.sum); s.real {
+		want := s.record.sum
+		if s.foreign != nil {
+			want = s.foreign.sum
+		}
+		t.add(h.work(s, password, func(sum []byte) {
+			if equal := subtle.ConstantTimeCompare(sum, want); s.real {
 				matched |= equal
 			}
 		}))
@@ -157,27 +198,45 @@ type operation struct {
 	Real      bool         // the stored hash, not one that is there for equal work
 }
 
-// work returns the operation that computes the sum of the password under the parameters and salt of r, of the length of
-// the sum that is there.
-func (h *Hasher) work(r *record, password []byte, stored bool, finish func(sum []byte)) work {
+// work returns the operation of a step on the password. Finish gets its sum, of the length of the sum that is there.
+func (h *Hasher) work(s step, password []byte, finish func(sum []byte)) work {
 	w := work{finish: finish, begin: func() {
 		if h.observe != nil {
-			h.observe(operation{r.algorithm, r.cost, r.argon2, stored})
+			h.observe(s.operation())
 		}
 	}}
-	if r.algorithm == Argon2id {
-		w.key = bytes.Clone(password)
-		w.derive = func(key []byte) []byte { return argon2id(key, r.salt, r.argon2, len(r.sum)) }
-		w.memory = int64(r.argon2.MemoryKiB) << 10
-		w.nominal = time.Duration(r.argon2.MemoryKiB) * time.Duration(r.argon2.Time) * nominalKiB
+	r := s.record
+	if r.algorithm == Bcrypt && s.foreign == nil {
+		w.hash, w.nominal = bcryptHash(s, password), bcryptNominal(r.cost)
 		return w
 	}
+	w.key = bytes.Clone(password)
+	if f := s.foreign; f != nil {
+		w.derive, w.memory, w.nominal, w.guessed = f.derive, f.memory, nominalForeign, true
+		return w
+	}
+	w.derive = func(key []byte) []byte { return argon2id(key, r.salt, r.argon2, len(r.sum)) }
+	w.memory = int64(r.argon2.MemoryKiB) << 10
+	w.nominal = time.Duration(r.argon2.MemoryKiB) * time.Duration(r.argon2.Time) * nominalKiB
+	return w
+}
+
+func bcryptHash(s step, password []byte) *eks.Hash {
+	if s.prehash != nil {
+		password = s.prehash(password)
+		defer clear(password)
+	}
 	key := expandBcryptKey(password)
-	if r.variant == 'x' {
+	if s.record.variant == 'x' {
 		key = expandBcryptKey2x(password)
 	}
 	defer clear(key[:])
-	w.hash = eks.NewHash((*[bcryptBytes]byte)(&key), (*[bcryptSaltBytes]byte)(r.salt), r.cost)
-	w.nominal = bcryptNominal(r.cost)
-	return w
+	return eks.NewHash((*[bcryptBytes]byte)(&key), (*[bcryptSaltBytes]byte)(s.record.salt), s.record.cost)
+}
+
+func (s step) operation() operation {
+	if s.foreign != nil {
+		return operation{Algorithm: Algorithm(s.foreign.format), Real: s.real}
+	}
+	return operation{s.record.algorithm, s.record.cost, s.record.argon2, s.real}
 }

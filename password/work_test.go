@@ -198,8 +198,12 @@ func letters(ops []operation) string {
 	var b strings.Builder
 	for _, o := range ops {
 		s := "a "
-		if o.Algorithm == Bcrypt {
+		switch o.Algorithm {
+		case Bcrypt:
 			s = fmt.Sprintf("b%d ", o.Cost)
+		case Argon2id:
+		default:
+			s = string(o.Algorithm) + " "
 		}
 		if o.Real {
 			s = strings.ToUpper(s)
@@ -279,7 +283,7 @@ func TestNeedsRehash(t *testing.T) {
 // compute returns the sum of the password under the parameters and salt of r.
 func (h *Hasher) compute(r *record, password []byte, stored bool) (sum []byte) {
 	t := &task{}
-	t.add(h.work(r, password, stored, func(b []byte) { sum = append(sum, b...) }))
+	t.add(h.work(step{record: *r, real: stored}, password, func(b []byte) { sum = append(sum, b...) }))
 	if err := h.pool.run(context.Background(), t); err != nil {
 		panic(err)
 	}

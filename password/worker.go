@@ -11,7 +11,7 @@ const (
 	sliceRounds = 12
 
 	// idleTime is how long a worker without work keeps its thread.
-	idleTime = 30 * time.Second
+	idleTime = 5 * time.Second
 
 	// memoryOfSpeed is the time over which measurements of the speed are averaged.
 	memoryOfSpeed = 500 * time.Millisecond
@@ -210,10 +210,12 @@ func (p *Pool) workWhole() {
 		var err error
 		for more := true; more && err == nil; err = t.ctx.Err() {
 			w := &t.works[0]
-			begun, nominal := time.Now(), w.nominal
+			begun, nominal, guessed := time.Now(), w.nominal, w.guessed
 			w.begin()
 			more = t.next(w.derive(w.key))
-			p.measure(nominal, time.Since(begun))
+			if !guessed {
+				p.measure(nominal, time.Since(begun))
+			}
 		}
 		if len(t.works) == 0 {
 			err = nil

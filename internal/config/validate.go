@@ -116,6 +116,9 @@ func (c *Config) Warnings() (warnings []string) {
 	if c.Password.Algorithm == "bcrypt" && c.Password.BcryptCost > 12 {
 		warnings = append(warnings, fmt.Sprintf("password.bcrypt_cost is %d: a login takes seconds, and few can be made at once", c.Password.BcryptCost))
 	}
+	if c.SignupHideTaken {
+		warnings = append(warnings, "signup.hide_taken is set, and no mail is sent yet: who signs up with a taken address is not told")
+	}
 	if c.InsecureNoLimits {
 		warnings = append(warnings, "limits.insecure_disabled is set: nothing slows a guesser or a flood")
 	}
