@@ -15,7 +15,10 @@ import (
 // requireTools names everything that is missing at once. A benchmark that
 // quietly leaves a row out would be read as one that ran.
 func requireTools(o options) error {
-	tools := []string{"go", "wrk", "taskset"}
+	tools := []string{"go", "taskset"}
+	if o.runs("profile") {
+		tools = append(tools, "wrk")
+	}
 	if o.wants(groupExpress) {
 		tools = append(tools, "node", "npm")
 	}

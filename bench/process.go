@@ -29,8 +29,8 @@ type process struct {
 func (b *bench) start(ctx context.Context, name string, argv, env []string) (*process, error) {
 	p := &process{
 		name:   name,
-		stdout: filepath.Join(b.tmp, name+".out"),
-		stderr: filepath.Join(b.tmp, name+".log"),
+		stdout: filepath.Join(b.dir, name+".out"),
+		stderr: filepath.Join(b.dir, name+".log"),
 		done:   make(chan struct{}),
 	}
 	stdout, err := appendTo(p.stdout)
