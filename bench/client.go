@@ -22,6 +22,8 @@ type instance struct {
 	account
 }
 
+func (i *instance) addr() string { return strings.TrimPrefix(i.base, "http://") }
+
 type account struct{ email, password string }
 
 func newAccount() account {

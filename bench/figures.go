@@ -78,11 +78,15 @@ func (o options) where() string {
 }
 
 func medianOf[S any, T ~float64 | ~int64](samples []S, of func(S) T) T {
+	return median(valuesOf(samples, of))
+}
+
+func valuesOf[S, T any](samples []S, of func(S) T) []T {
 	values := make([]T, len(samples))
 	for i, s := range samples {
 		values[i] = of(s)
 	}
-	return median(values)
+	return values
 }
 
 // median of an even number of values is the mean of the middle two; of none, 0.
@@ -104,6 +108,11 @@ func millis(d time.Duration) string {
 		return strconv.FormatFloat(ms, 'f', 2, 64) + " ms"
 	}
 	return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
+}
+
+// fineMillis is for times whose difference is small.
+func fineMillis(d time.Duration) string {
+	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 1, 64) + " ms"
 }
 
 // thousands writes 52341.7 as 52,342.

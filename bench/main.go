@@ -21,7 +21,7 @@ func main() {
 	// Children have process groups of their own, so ^C reaches only us; ending
 	// the context ends them.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := start(ctx)
 	if ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
@@ -32,6 +32,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func start(ctx context.Context) error {
+	if len(os.Args) == 2 {
+		if job, ok := jobs[os.Args[1]]; ok {
+			return job(ctx, os.Stdin, os.Stdout)
+		}
+	}
+	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {

@@ -147,7 +147,11 @@ func (p *process) resident() (float64, error) {
 
 // cpuTime is user and system time so far, in the kernel's ticks of 10 ms.
 func (p *process) cpuTime() (time.Duration, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	return cpuTimeOf(p.cmd.Process.Pid)
+}
+
+func cpuTimeOf(pid int) (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}

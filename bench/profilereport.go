@@ -60,7 +60,7 @@ func (r *profileReport) write(w io.Writer) error {
 		if x, ok := r.ratio(row); ok {
 			ratio = fmt.Sprintf("%.1f", x)
 		}
-		rates := row.values(func(s sample) float64 { return s.perSecond })
+		rates := valuesOf(row.samples, func(s sample) float64 { return s.perSecond })
 		fmt.Fprintf(out, "| %s | %s | %s to %s | %s | %s | %.0f %% | %s | %s |\n",
 			row.label, thousands(row.perSecond()), thousands(slices.Min(rates)), thousands(slices.Max(rates)),
 			millis(medianOf(row.samples, func(s sample) time.Duration { return s.p50 })),
@@ -106,12 +106,4 @@ func (r *profileReport) writeStartup(out io.Writer) {
 
 func (r *row) perSecond() float64 {
 	return medianOf(r.samples, func(s sample) float64 { return s.perSecond })
-}
-
-func (r *row) values(of func(sample) float64) []float64 {
-	values := make([]float64, len(r.samples))
-	for i, s := range r.samples {
-		values[i] = of(s)
-	}
-	return values
 }

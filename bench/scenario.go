@@ -27,6 +27,7 @@ type section interface {
 
 var scenarios = []scenario{
 	{"profile", groups, []string{groupCountersign, groupExpress}, (*bench).profile},
+	{"logins", groups, groups, (*bench).logins},
 }
 
 func scenarioNames() []string {
