@@ -25,6 +25,10 @@ func TestParse(t *testing.T) {
 		{"-rounds 0", "at least 1"},
 		{"-load-core 0", "must differ"},
 		{"-rounds 1 profile", ""},
+		{"-only plain -other-binary ./x storm", "-other-binary needs"},
+		{"-neighbour profile", "-neighbour needs"},
+		{"-check -only countersign storm", ""},
+		{"-check -only countersign logins", "-check needs plain"},
 		{"signups", `no scenario "signups"`},
 	} {
 		_, err := parse(strings.Fields(tt.args), io.Discard)

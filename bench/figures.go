@@ -68,7 +68,7 @@ func doubt(out io.Writer, label string, serverCPU, loadCPU float64, load, follow
 	if loadCPU >= busyEnough {
 		why = load + " had no more of its own core to give"
 	}
-	fmt.Fprintf(out, "\n%s used only %.0f %% of its core: %s; %s.\n", label, 100*serverCPU, why, follows)
+	fmt.Fprintf(out, "\n%s used only %s of its core: %s; %s.\n", label, percent(serverCPU), why, follows)
 }
 
 // where says on what the run was made.
@@ -114,6 +114,8 @@ func millis(d time.Duration) string {
 func fineMillis(d time.Duration) string {
 	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 1, 64) + " ms"
 }
+
+func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 0, 64) + " %" }
 
 // thousands writes 52341.7 as 52,342.
 func thousands(x float64) string {

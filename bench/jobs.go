@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 )
 
 // The jobs that this program starts itself for, each in a process of its own.
@@ -15,6 +16,12 @@ const (
 var jobs = map[string]func(context.Context, io.Reader, io.Writer) error{
 	jobLoad: runLoad,
 	jobSpin: runSpin,
+}
+
+// jobArgv is what starts job.
+func jobArgv(job string) ([]string, error) {
+	self, err := os.Executable()
+	return []string{self, job}, err
 }
 
 // runSpin keeps a core busy until it is ended: the neighbour of -neighbour.

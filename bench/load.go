@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -34,6 +33,9 @@ type crowd struct {
 	Clients  int
 	Requests [][]byte // client n keeps sending the n-th, in a circle
 	Want     []byte   // in every right answer
+	// MayRefuse lets a refusal pass for an answer: it is counted apart, and the
+	// client comes back when it was told to.
+	MayRefuse bool
 }
 
 // A sight is what was seen of one phase.
@@ -46,16 +48,20 @@ type tally struct {
 	PerSecond      float64
 	P50, P99, Mean time.Duration // of answers in the window
 	Answers        int
+	Refused        float64 // a second
 }
 
 // span is a request under way, from the beginning of its phase.
-type span struct{ begin, end time.Duration }
+type span struct {
+	begin, end time.Duration
+	refused    bool
+}
 
 // tallyOf counts a request that the window cuts by the share of its time inside.
 // Whole answers would do for reads; but a server that shares its core among 64
 // logins answers them in batches, and a window has room for a few.
 func tallyOf(spans []span, open, shut time.Duration) tally {
-	var done float64
+	var done, refused float64
 	var sum time.Duration
 	var latencies []time.Duration
 	for _, s := range spans {
@@ -63,7 +69,12 @@ func tallyOf(spans []span, open, shut time.Duration) tally {
 		if inside <= 0 {
 			continue
 		}
-		done += float64(inside) / float64(s.end-s.begin)
+		share := float64(inside) / float64(s.end-s.begin)
+		if s.refused {
+			refused += share
+			continue
+		}
+		done += share
 		if s.end > open && s.end <= shut {
 			latencies = append(latencies, s.end-s.begin)
 			sum += s.end - s.begin
@@ -76,6 +87,7 @@ func tallyOf(spans []span, open, shut time.Duration) tally {
 		P99:       percentile(latencies, 99),
 		Mean:      sum / time.Duration(cmp.Or(len(latencies), 1)),
 		Answers:   len(latencies),
+		Refused:   refused / (shut - open).Seconds(),
 	}
 }
 
@@ -111,11 +123,11 @@ func (b *bench) observe(ctx context.Context, i *instance, crowds ...crowd) (sigh
 
 // onLoadCore is this program again, for one job, pinned to the load's core.
 func (b *bench) onLoadCore(ctx context.Context, job string) (*exec.Cmd, error) {
-	self, err := os.Executable()
+	argv, err := jobArgv(job)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "taskset", "-c", strconv.Itoa(b.loadCore), self, job)
+	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", strconv.Itoa(b.loadCore)}, argv...)...)
 	cmd.Env = b.baseEnv()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd, nil

@@ -27,6 +27,7 @@ func TestReadAnswer(t *testing.T) {
 		{"cut off in the body", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", 0, "", "unexpected EOF"},
 		{"cut off in the head", "HTTP/1.1 200 OK\r\n", 0, "", "unexpected EOF"},
 		{"closed", "", 0, "", "unexpected EOF"},
+		{"no number for a length", "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", 0, "", "not a number"},
 		{"not HTTP", "SSH-2.0-OpenSSH_9.2\r\n", 0, "", "not an answer"},
 		{"no number", "HTTP/1.1 abc\r\n\r\n", 0, "", "not an answer"},
 	} {
@@ -46,15 +47,16 @@ func TestReadAnswer(t *testing.T) {
 
 func TestTallyOf(t *testing.T) {
 	t.Parallel()
-	s := func(begin, end time.Duration) span { return span{begin * time.Second, end * time.Second} }
+	s := func(begin, end time.Duration) span { return span{begin: begin * time.Second, end: end * time.Second} }
 	got := tallyOf([]span{
 		s(0, 1),                   // before the window
 		s(0, 4),                   // half of it inside
 		s(2, 3), s(3, 5), s(5, 6), // inside
 		s(8, 16), // a quarter inside
 		s(12, 13),
+		{4 * time.Second, 6 * time.Second, true},
 	}, 2*time.Second, 10*time.Second)
-	want := tally{PerSecond: 3.75 / 8, P50: time.Second, P99: 4 * time.Second, Mean: 2 * time.Second, Answers: 4}
+	want := tally{PerSecond: 3.75 / 8, P50: time.Second, P99: 4 * time.Second, Mean: 2 * time.Second, Answers: 4, Refused: 1.0 / 8}
 	if got != want {
 		t.Errorf("tallyOf = %+v, want %+v", got, want)
 	}
@@ -67,6 +69,11 @@ func TestTallyOf(t *testing.T) {
 func TestPhase(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/busy" {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		if r.URL.Path == "/broken" {
 			http.Error(w, "no more", http.StatusServiceUnavailable)
 			return
@@ -80,7 +87,7 @@ func TestPhase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return crowd{r.path, 2, [][]byte{wire}, []byte(want)}
+		return crowd{Name: r.path, Clients: 2, Requests: [][]byte{wire}, Want: []byte(want)}
 	}
 	run := func(crowds ...crowd) (sight, error) {
 		p := phase{addr, os.Getpid(), 0, 20 * time.Millisecond, crowds}
@@ -93,7 +100,14 @@ func TestPhase(t *testing.T) {
 	if err != nil || len(seen.Crowds) != 2 || seen.Crowds[0].Answers == 0 || seen.Crowds[1].PerSecond == 0 {
 		t.Errorf("run = %+v, %v", seen, err)
 	}
+	busy := crowdOf(request{method: http.MethodGet, path: "/busy"}, "")
+	busy.MayRefuse = true
+	if seen, err := run(busy); err != nil || seen.Crowds[0].Answers > 0 {
+		t.Errorf("run = %+v, %v", seen, err)
+	}
+	busy.MayRefuse = false
 	for want, crowd := range map[string]crowd{
+		"retry after 1s":        busy,
 		"answered 503: no more": crowdOf(request{method: http.MethodGet, path: "/broken"}, ""),
 		"200 without":           crowdOf(request{method: http.MethodGet, path: "/c"}, "to /d"),
 	} {

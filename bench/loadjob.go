@@ -50,18 +50,18 @@ func (p *phase) run(ctx context.Context) (sight, error) {
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	var stop atomic.Bool
+	stop := make(chan struct{})
 	var all sync.WaitGroup
 	begin := time.Now()
 	for _, c := range clients {
 		all.Go(func() {
-			if err := c.loop(begin, &stop); err != nil {
+			if err := c.loop(begin, stop); err != nil {
 				fail(fmt.Errorf("%s: answer %d: %w", c.crowd.Name, len(c.spans)+1, err))
 			}
 		})
 	}
 	w, err := p.watch(ctx, begin, clients)
-	stop.Store(true)
+	close(stop)
 	if err != nil {
 		return sight{}, err
 	}
@@ -99,17 +99,34 @@ func (p *phase) connect(ctx context.Context) ([]*loadClient, error) {
 	return clients, nil
 }
 
-func (c *loadClient) loop(begin time.Time, stop *atomic.Bool) error {
-	for !stop.Load() {
+func (c *loadClient) loop(begin time.Time, stop <-chan struct{}) error {
+	for !closed(stop) {
 		sent := time.Since(begin)
 		c.sent.Store(int64(sent))
-		if err := c.exchange(c.wire, c.crowd.Want); err != nil {
+		err := c.exchange(c.wire, c.crowd.Want)
+		refused, isRefusal := err.(refusal)
+		if err != nil && !(isRefusal && c.crowd.MayRefuse) {
 			return err
 		}
-		c.spans = append(c.spans, span{sent, time.Since(begin)})
+		c.spans = append(c.spans, span{sent, time.Since(begin), isRefusal})
 		c.answers.Add(1)
+		if isRefusal {
+			select {
+			case <-stop:
+			case <-time.After(refused.after):
+			}
+		}
 	}
 	return nil
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // A window is the part of a phase that counts.

@@ -65,7 +65,7 @@ func (r *loginReport) write(w io.Writer) error {
 		rates := valuesOf(row.crowd, perSecond)
 		tableRow(out, row.label, fmt.Sprintf("%.1f", median(rates)), fmt.Sprintf("%.1f to %.1f", slices.Min(rates), slices.Max(rates)),
 			millis(medianOf(row.crowd, middle)), millis(medianOf(row.crowd, slow)),
-			fmt.Sprintf("%.0f %%", 100*medianOf(row.crowd, serverCPU)), ratio)
+			percent(medianOf(row.crowd, serverCPU)), ratio)
 	}
 	for _, row := range r.rows {
 		doubt(out, row.label, medianOf(row.crowd, serverCPU), medianOf(row.crowd, loadCPU), "the clients", "it may be faster than this")
@@ -82,6 +82,6 @@ func (r *loginReport) writeLone(out io.Writer) {
 		middles := valuesOf(row.lone, middle)
 		tableRow(out, row.label, fineMillis(median(middles)), fineMillis(slices.Min(middles))+" to "+fineMillis(slices.Max(middles)),
 			fineMillis(medianOf(row.lone, mean)), fineMillis(medianOf(row.lone, slow)),
-			fmt.Sprintf("%.0f %%", 100*medianOf(row.lone, serverCPU)))
+			percent(medianOf(row.lone, serverCPU)))
 	}
 }

@@ -77,7 +77,7 @@ func (i *instance) loginRequests(ctx context.Context) ([][]byte, error) {
 }
 
 func loginCrowd(clients int, requests [][]byte) crowd {
-	return crowd{"logins", clients, requests, []byte(`"token":`)}
+	return crowd{Name: "logins", Clients: clients, Requests: requests, Want: []byte(`"token":`)}
 }
 
 // loginServers lists the rows of logins and of the storm.

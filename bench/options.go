@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ type options struct {
 	maxProcs    int
 	only        []string // groups of servers; empty means all
 	scenarios   []scenario
+	otherBinary string // another build of Countersign; empty means none
+	otherLabel  string
+	neighbour   bool
 	check       bool
 }
 
@@ -48,9 +52,18 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.loadCore, "load-core", 1, "core of the load and of this program")
 	flags.IntVar(&o.maxProcs, "gomaxprocs", 1, "GOMAXPROCS of the Go servers")
 	flags.StringVar(&only, "only", "", "comma-separated `groups` to run of "+strings.Join(groups, ", ")+" (default all)")
+	flags.StringVar(&o.otherBinary, "other-binary", "", "`file` of another build of Countersign, for a row of its own (storm)")
+	flags.StringVar(&o.otherLabel, "other-label", "Countersign, other build", "name of that row")
+	flags.BoolVar(&o.neighbour, "neighbour", false, "run a busy loop beside the servers on their core (storm)")
 	flags.BoolVar(&o.check, "check", false, "exit with 1 when a target is missed")
 	if err := flags.Parse(args); err != nil {
 		return o, err
+	}
+	if o.otherBinary != "" {
+		var err error
+		if o.otherBinary, err = filepath.Abs(o.otherBinary); err != nil {
+			return o, err
+		}
 	}
 	if only != "" {
 		o.only = strings.Split(only, ",")
@@ -81,6 +94,12 @@ func (o options) validate() error {
 		if !slices.Contains(groups, group) {
 			errs = append(errs, fmt.Errorf("-only %q: want some of %s", group, strings.Join(groups, ", ")))
 		}
+	}
+	if o.otherBinary != "" && !(o.runs("storm") && o.wants(groupCountersign)) {
+		errs = append(errs, errors.New("-other-binary needs storm and countersign in the run"))
+	}
+	if o.neighbour && !o.runs("storm") {
+		errs = append(errs, errors.New("-neighbour needs storm in the run"))
 	}
 	for _, s := range o.scenarios {
 		if !slices.ContainsFunc(s.groups, o.wants) {

@@ -21,6 +21,7 @@ type rawClient struct {
 	conn   net.Conn
 	reader *bufio.Reader
 	body   []byte
+	after  time.Duration // Retry-After of the last answer; 0 is none
 	// patience is how long an answer may take.
 	patience time.Duration
 }
@@ -46,6 +47,12 @@ func (r request) wire(addr string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// A refusal is a 503 that says when to come back, which Countersign answers when
+// more logins wait than it can do in time.
+type refusal struct{ after time.Duration }
+
+func (r refusal) Error() string { return fmt.Sprintf("answered 503: retry after %v", r.after) }
+
 // exchange sends wire; an answer that is not a 200 with want in it is an error.
 func (c *rawClient) exchange(wire, want []byte) error {
 	if err := c.conn.SetDeadline(time.Now().Add(c.patience)); err != nil {
@@ -58,6 +65,8 @@ func (c *rawClient) exchange(wire, want []byte) error {
 	switch {
 	case err != nil:
 		return err
+	case status == http.StatusServiceUnavailable && c.after > 0:
+		return refusal{c.after}
 	case status != http.StatusOK:
 		return fmt.Errorf("answered %d: %s", status, bytes.TrimSpace(c.body))
 	case !bytes.Contains(c.body, want):
@@ -79,22 +88,9 @@ func (c *rawClient) readAnswer() (status int, err error) {
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
 		return 0, fmt.Errorf("not an answer of HTTP/1.1: %q", line)
 	}
-	length := -1
-	for {
-		line, err := c.reader.ReadSlice('\n')
-		if err != nil {
-			return 0, unexpectedEnd(err)
-		}
-		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 {
-			break
-		}
-		const name = "Content-Length:"
-		if len(line) < len(name) || !strings.EqualFold(string(line[:len(name)]), name) {
-			continue
-		}
-		if length, err = strconv.Atoi(string(bytes.TrimSpace(line[len(name):]))); err != nil {
-			return 0, fmt.Errorf("not a length: %q", line)
-		}
+	length, err := c.readHeader()
+	if err != nil {
+		return 0, err
 	}
 	if length < 0 || length > 1<<20 {
 		return 0, fmt.Errorf("status %d with no usable Content-Length", status)
@@ -105,6 +101,32 @@ func (c *rawClient) readAnswer() (status int, err error) {
 	c.body = c.body[:length]
 	_, err = io.ReadFull(c.reader, c.body)
 	return status, unexpectedEnd(err)
+}
+
+// readHeader keeps the Retry-After in c.after; a length of -1 is none.
+func (c *rawClient) readHeader() (length int, err error) {
+	length, c.after = -1, 0
+	for {
+		line, err := c.reader.ReadSlice('\n')
+		if err != nil {
+			return 0, unexpectedEnd(err)
+		}
+		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 {
+			return length, nil
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch {
+		case bytes.EqualFold(name, []byte("Content-Length")):
+			length, err = strconv.Atoi(string(bytes.TrimSpace(value)))
+		case bytes.EqualFold(name, []byte("Retry-After")):
+			var seconds int
+			seconds, err = strconv.Atoi(string(bytes.TrimSpace(value)))
+			c.after = time.Duration(seconds) * time.Second
+		}
+		if err != nil {
+			return 0, fmt.Errorf("not a number: %q", line)
+		}
+	}
 }
 
 // unexpectedEnd keeps an end of the connection from being taken for a good one.

@@ -28,6 +28,7 @@ type section interface {
 var scenarios = []scenario{
 	{"profile", groups, []string{groupCountersign, groupExpress}, (*bench).profile},
 	{"logins", groups, groups, (*bench).logins},
+	{"storm", groups, []string{groupCountersign}, (*bench).storm},
 }
 
 func scenarioNames() []string {
