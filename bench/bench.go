@@ -68,7 +68,7 @@ func (b *bench) bringUp(ctx context.Context, s server) (*row, error) {
 		return nil, ctx.Err()
 	case <-time.After(idle):
 	}
-	r.residentMiB, err = i.resident()
+	r.residentMiB, err = i.memory("VmRSS")
 	return r, err
 }
 

@@ -15,7 +15,8 @@ func TestParse(t *testing.T) {
 		want string // part of the error; empty means none
 	}{
 		{"", ""},
-		{"-only express,plain -rounds 1 -duration 1s -warmup 0", ""},
+		{"-only express,plain -rounds 1 -duration 1s -warmup 0 logins storm", ""},
+		{"-only express", "-only leaves nothing to run in flood"},
 		{"-check", ""},
 		{"-check -only countersign", "-check needs"},
 		{"-only nginx", `-only "nginx"`},

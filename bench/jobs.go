@@ -9,13 +9,15 @@ import (
 // The jobs that this program starts itself for, each in a process of its own.
 // Their names stand in place of the arguments.
 const (
-	jobLoad = "run-load"
-	jobSpin = "run-spin"
+	jobLoad  = "run-load"
+	jobFlood = "run-flood"
+	jobSpin  = "run-spin"
 )
 
 var jobs = map[string]func(context.Context, io.Reader, io.Writer) error{
-	jobLoad: runLoad,
-	jobSpin: runSpin,
+	jobLoad:  runLoad,
+	jobFlood: runFlood,
+	jobSpin:  runSpin,
 }
 
 // jobArgv is what starts job.

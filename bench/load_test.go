@@ -97,7 +97,7 @@ func TestPhase(t *testing.T) {
 	seen, err := run(
 		crowdOf(request{method: http.MethodGet, path: "/a"}, "to /a"),
 		crowdOf(account{"mike@example.com", "x"}.to("/b"), "to /bmike@"))
-	if err != nil || len(seen.Crowds) != 2 || seen.Crowds[0].Answers == 0 || seen.Crowds[1].PerSecond == 0 {
+	if err != nil || len(seen.Crowds) != 2 || seen.Crowds[0].PerSecond == 0 || seen.Crowds[1].PerSecond == 0 {
 		t.Errorf("run = %+v, %v", seen, err)
 	}
 	busy := crowdOf(request{method: http.MethodGet, path: "/busy"}, "")

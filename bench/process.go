@@ -129,20 +129,21 @@ func tail(path string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// resident is VmRSS in MiB. The kernel counts it in pages that it batches per
-// thread, so a figure may be off by some 100 KiB.
-func (p *process) resident() (float64, error) {
+// memory is a field of /proc/PID/status in MiB: VmRSS, or VmHWM, its peak. The
+// kernel counts in pages that it batches per thread, so a figure may be off by
+// some 100 KiB.
+func (p *process) memory(field string) (float64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, field+":"); ok {
 			kib, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 64)
 			return kib / 1024, err
 		}
 	}
-	return 0, fmt.Errorf("%s: no VmRSS", p.name)
+	return 0, fmt.Errorf("%s: no %s", p.name, field)
 }
 
 // cpuTime is user and system time so far, in the kernel's ticks of 10 ms.

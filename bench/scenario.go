@@ -29,6 +29,7 @@ var scenarios = []scenario{
 	{"profile", groups, []string{groupCountersign, groupExpress}, (*bench).profile},
 	{"logins", groups, groups, (*bench).logins},
 	{"storm", groups, []string{groupCountersign}, (*bench).storm},
+	{"flood", []string{groupCountersign}, []string{groupCountersign}, (*bench).flood},
 }
 
 func scenarioNames() []string {

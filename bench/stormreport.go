@@ -30,7 +30,7 @@ func newStormReport(o options, rows []*stormRow) *stormReport {
 		r.promise(p99 < targetStormP99, "%s: profile p99 of %s in the storm; under %s wanted", row.label, millis(p99), millis(targetStormP99))
 		r.promise(reads >= targetReadsKept, "%s: %.0f %% of its calm reads a second in the storm; at least %.0f %% wanted",
 			row.label, 100*reads, 100*targetReadsKept)
-		r.promise(logins >= targetLoginsKept, "%s: %.0f %% of its lone logins a second in the storm; at least %.0f %% wanted",
+		r.promise(logins >= targetLoginsKept, "%s: in the storm %.0f %% of the logins a second that it does without the readers; at least %.0f %% wanted",
 			row.label, 100*logins, 100*targetLoginsKept)
 		for _, other := range rows {
 			if !other.other {
