@@ -46,7 +46,7 @@ type sight struct {
 
 type tally struct {
 	PerSecond      float64
-	P50, P99, Mean time.Duration // of answers in the window
+	P50, P99, Mean time.Duration // of what was under way in the window
 	Answers        int
 	Refused        float64 // a second
 }
@@ -75,10 +75,8 @@ func tallyOf(spans []span, open, shut time.Duration) tally {
 			continue
 		}
 		done += share
-		if s.end > open && s.end <= shut {
-			latencies = append(latencies, s.end-s.begin)
-			sum += s.end - s.begin
-		}
+		latencies = append(latencies, s.end-s.begin)
+		sum += s.end - s.begin
 	}
 	slices.Sort(latencies)
 	return tally{

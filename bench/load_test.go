@@ -56,7 +56,7 @@ func TestTallyOf(t *testing.T) {
 		s(12, 13),
 		{4 * time.Second, 6 * time.Second, true},
 	}, 2*time.Second, 10*time.Second)
-	want := tally{PerSecond: 3.75 / 8, P50: time.Second, P99: 4 * time.Second, Mean: 2 * time.Second, Answers: 4, Refused: 1.0 / 8}
+	want := tally{PerSecond: 3.75 / 8, P50: 2 * time.Second, P99: 8 * time.Second, Mean: 16 * time.Second / 5, Answers: 5, Refused: 1.0 / 8}
 	if got != want {
 		t.Errorf("tallyOf = %+v, want %+v", got, want)
 	}
