@@ -48,7 +48,8 @@ func (r *stormReport) write(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "## A storm of logins\n\n%d clients read GET /user/profile; then %d more log in while they go on; then the readers pause. "+
 		"Median of %d rounds of %v in each phase. %s%s\n\n", stormReaders, stormLogins, r.rounds, r.duration, r.where(), r.beside())
-	tableHead(out, "server", "reads/s, calm", "in the storm", "of calm", "p99, calm", "in the storm", "logins/s in the storm", "refused/s", "alone", "of alone", "login p50 in the storm")
+	tableHead(out, "server", "reads/s, calm", "in the storm", "of calm", "p99, calm", "in the storm",
+		"logins/s in the storm", "refused/s", "alone", "of alone", "login p50 in the storm")
 	for _, row := range r.rows {
 		tableRow(out, row.label,
 			thousands(medianOf(row.calm, perSecond)), thousands(medianOf(row.storm, perSecond)), percent(median(row.readsKept())),
