@@ -31,7 +31,7 @@ func TestCollect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Offered != 5 || d.PerSecond != 1 || d.Answered != 0.75 || d.P50 != time.Second || d.P99 != 3*time.Second || d.RightP50 != 3*time.Second {
+	if d.Offered != 5 || d.PerSecond != 1 || d.Answered != 0.6 || d.P50 != time.Second || d.P99 != 3*time.Second || d.RightP50 != 3*time.Second {
 		t.Errorf("collect = %+v", d)
 	}
 	if len(d.Statuses) != 3 || d.Statuses[200] != 1 || d.Failed[noAnswer] != 1 || d.Failed["connection reset by peer"] != 1 {

@@ -31,8 +31,8 @@ type deluge struct {
 	Offered, Connections int
 	Statuses             map[int]int
 	Failed               map[string]int // attempts without an answer, by what went wrong
-	PerSecond, Answered  float64
-	P50, P99, RightP50   time.Duration // RightP50 is of answers 200
+	PerSecond, Answered  float64        // while attempts were offered
+	P50, P99, RightP50   time.Duration  // RightP50 is of answers 200
 }
 
 // runFlood is the job of the flood's process: a flood on stdin; on stdout a
@@ -67,8 +67,8 @@ func runFlood(ctx context.Context, in io.Reader, out io.Writer) error {
 
 func collect(results <-chan *vegeta.Result, begin time.Time) (deluge, error) {
 	d := deluge{Statuses: map[int]int{}, Failed: map[string]int{}}
-	var all, right []time.Duration
-	var lastSent, lastAnswer time.Duration
+	var all, right, ends []time.Duration
+	var lastSent time.Duration
 	for r := range results {
 		d.Offered++
 		lastSent = max(lastSent, r.Timestamp.Sub(begin))
@@ -81,7 +81,7 @@ func collect(results <-chan *vegeta.Result, begin time.Time) (deluge, error) {
 		if r.Code == http.StatusOK {
 			right = append(right, r.Latency)
 		}
-		lastAnswer = max(lastAnswer, r.End().Sub(begin))
+		ends = append(ends, r.End().Sub(begin))
 	}
 	if d.Offered == 0 || lastSent <= 0 {
 		return d, errors.New("vegeta attempted nothing")
@@ -89,9 +89,8 @@ func collect(results <-chan *vegeta.Result, begin time.Time) (deluge, error) {
 	slices.Sort(all)
 	slices.Sort(right)
 	d.PerSecond = float64(d.Offered) / lastSent.Seconds()
-	if len(all) > 0 {
-		d.Answered = float64(len(all)) / lastAnswer.Seconds()
-	}
+	late := func(end time.Duration) bool { return end > lastSent }
+	d.Answered = float64(len(slices.DeleteFunc(ends, late))) / lastSent.Seconds()
 	d.P50, d.P99, d.RightP50 = percentile(all, 50), percentile(all, 99), percentile(right, 50)
 	return d, nil
 }
