@@ -22,7 +22,7 @@ lint: ## Check the form of the code
 fuzz: ## Fuzz each parser for FUZZTIME (3s)
 	scripts/fuzz.sh $(FUZZTIME)
 
-bench: ## Compare with the Express app, side by side (needs node, wrk, taskset)
+bench: ## Compare with the Express app and plain Go, side by side (needs node, wrk, taskset)
 	cd bench && go run .
 
 vuln: ## Look for known vulnerabilities (needs the network)

@@ -17,7 +17,8 @@ const (
 // A bench is one run.
 type bench struct {
 	options
-	tmp       string
+	tmp       string // binaries, and a folder for each scenario
+	dir       string // of the scenario that runs
 	log       io.Writer
 	processes []*process
 }
@@ -43,12 +44,12 @@ func (b *bench) bringUp(ctx context.Context, s server) (*row, error) {
 		return nil, err
 	}
 	i := &instance{server: s, base: "http://" + addr}
-	i.email, i.password = newAccount()
+	i.account = newAccount()
 	r := &row{instance: i}
 	if _, err := b.launch(ctx, i, addr); err != nil {
 		return nil, err
 	}
-	if err := i.signUp(ctx); err != nil || !s.startup {
+	if err := i.signUp(ctx, i.account); err != nil || !s.startup {
 		return r, err
 	}
 	for range coldStarts {
@@ -59,7 +60,7 @@ func (b *bench) bringUp(ctx context.Context, s server) (*row, error) {
 		r.starts = append(r.starts, took)
 	}
 	// The last of these runs has seen nothing but the polling.
-	if _, err := i.logIn(ctx); err != nil {
+	if _, err := i.logIn(ctx, i.account); err != nil {
 		return nil, err
 	}
 	select {
@@ -67,7 +68,7 @@ func (b *bench) bringUp(ctx context.Context, s server) (*row, error) {
 		return nil, ctx.Err()
 	case <-time.After(idle):
 	}
-	r.residentMiB, err = i.resident()
+	r.residentMiB, err = i.memory("VmRSS")
 	return r, err
 }
 
@@ -91,36 +92,4 @@ func (b *bench) relaunch(ctx context.Context, i *instance, addr string) (time.Du
 		return 0, err
 	}
 	return b.launch(ctx, i, addr)
-}
-
-// load runs the rounds. They alternate over the servers, so that a machine
-// that slows down halfway slows all of them.
-func (b *bench) load(ctx context.Context, s scenario, rows []*row) error {
-	if b.warmup > 0 {
-		b.progress("warming up, %v each", b.warmup)
-		for _, r := range rows {
-			if _, err := b.once(ctx, s, r.instance, b.warmup); err != nil {
-				return err
-			}
-		}
-	}
-	for n := range b.rounds {
-		for _, r := range rows {
-			got, err := b.once(ctx, s, r.instance, b.duration)
-			if err != nil {
-				return err
-			}
-			r.samples = append(r.samples, got)
-			b.progress("round %d of %d: %s: %s req/s", n+1, b.rounds, r.label, thousands(got.perSecond))
-		}
-	}
-	return nil
-}
-
-func (b *bench) once(ctx context.Context, s scenario, i *instance, d time.Duration) (sample, error) {
-	req, err := s.prepare(ctx, i)
-	if err != nil {
-		return sample{}, err
-	}
-	return b.hammer(ctx, s, i, req, d)
 }

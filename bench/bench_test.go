@@ -15,7 +15,8 @@ func TestParse(t *testing.T) {
 		want string // part of the error; empty means none
 	}{
 		{"", ""},
-		{"-only express,plain -rounds 1 -duration 1s -warmup 0", ""},
+		{"-only express,plain -rounds 1 -duration 1s -warmup 0 logins storm", ""},
+		{"-only express", "-only leaves nothing to run in flood"},
 		{"-check", ""},
 		{"-check -only countersign", "-check needs"},
 		{"-only nginx", `-only "nginx"`},
@@ -24,7 +25,12 @@ func TestParse(t *testing.T) {
 		{"-warmup -1s", "-warmup"},
 		{"-rounds 0", "at least 1"},
 		{"-load-core 0", "must differ"},
-		{"profile", "unexpected argument"},
+		{"-rounds 1 profile", ""},
+		{"-only plain -other-binary ./x storm", "-other-binary needs"},
+		{"-neighbour profile", "-neighbour needs"},
+		{"-check -only countersign storm", ""},
+		{"-check -only countersign logins", "-check needs plain"},
+		{"signups", `no scenario "signups"`},
 	} {
 		_, err := parse(strings.Fields(tt.args), io.Discard)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
@@ -89,7 +95,7 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-func TestReport(t *testing.T) {
+func TestProfileReport(t *testing.T) {
 	t.Parallel()
 	newRow := func(s server, perSecond, cpu float64) *row {
 		return &row{
@@ -99,7 +105,7 @@ func TestReport(t *testing.T) {
 			residentMiB: 41,
 		}
 	}
-	r := newReport(options{rounds: 1}, profileScenario, []*row{
+	r := newProfileReport(options{rounds: 1}, profileLoad, []*row{
 		newRow(server{label: "Ours", subject: true}, 26000, 0.8),
 		newRow(server{label: "Theirs", baseline: true}, 1300, 1),
 	})

@@ -15,7 +15,10 @@ import (
 // requireTools names everything that is missing at once. A benchmark that
 // quietly leaves a row out would be read as one that ran.
 func requireTools(o options) error {
-	tools := []string{"go", "wrk", "taskset"}
+	tools := []string{"go", "taskset"}
+	if o.runs("profile") {
+		tools = append(tools, "wrk")
+	}
 	if o.wants(groupExpress) {
 		tools = append(tools, "node", "npm")
 	}
@@ -29,7 +32,7 @@ func requireTools(o options) error {
 		return fmt.Errorf("not found in PATH: %s (on Debian: apt-get install wrk util-linux nodejs npm golang)",
 			strings.Join(missing, ", "))
 	}
-	for _, path := range []string{"express/app.mjs", "mongowire/main.go", "plainjwt/main.go"} {
+	for _, path := range []string{"express/app.mjs", "mongowire/main.go", "plainjwt/main.go", "plaingo/main.go"} {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%w: run this from the bench folder", err)
 		}
@@ -47,8 +50,10 @@ func (b *bench) build(ctx context.Context) error {
 		}
 	}
 	if b.wants(groupPlain) {
-		if err := b.goBuild(ctx, ".", "plainjwt", "./plainjwt"); err != nil {
-			return err
+		for _, name := range []string{"plainjwt", "plaingo"} {
+			if err := b.goBuild(ctx, ".", name, "./"+name); err != nil {
+				return err
+			}
 		}
 	}
 	if b.wants(groupExpress) {

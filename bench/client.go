@@ -18,13 +18,26 @@ import (
 type instance struct {
 	server
 	*process
-	base     string // http://127.0.0.1:port
-	email    string
-	password string
+	base string // http://127.0.0.1:port
+	account
 }
 
-func newAccount() (email, password string) {
-	return strings.ToLower(rand.Text()) + "@example.com", rand.Text()
+func (i *instance) addr() string { return strings.TrimPrefix(i.base, "http://") }
+
+type account struct{ email, password string }
+
+func newAccount() account {
+	return account{strings.ToLower(rand.Text()) + "@example.com", rand.Text()}
+}
+
+// to is the form that signs a up or logs it in, sent to path.
+func (a account) to(path string) request {
+	return request{
+		method: http.MethodPost,
+		path:   path,
+		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+		body:   url.Values{"email": {a.email}, "password": {a.password}}.Encode(),
+	}
 }
 
 // No connection is kept: a restarted server must not be met on an old one.
@@ -52,13 +65,13 @@ func portOf(addr string) string {
 	return port
 }
 
-func (i *instance) signUp(ctx context.Context) error {
-	_, err := i.post(ctx, "/signup")
+func (i *instance) signUp(ctx context.Context, a account) error {
+	_, err := i.do(ctx, a.to("/signup"))
 	return err
 }
 
-func (i *instance) logIn(ctx context.Context) (token string, err error) {
-	body, err := i.post(ctx, "/login")
+func (i *instance) logIn(ctx context.Context, a account) (token string, err error) {
+	body, err := i.do(ctx, a.to("/login"))
 	if err != nil {
 		return "", err
 	}
@@ -70,16 +83,6 @@ func (i *instance) logIn(ctx context.Context) (token string, err error) {
 		return "", fmt.Errorf("%s: login: no token in the answer", i.label)
 	}
 	return answer.Token, nil
-}
-
-func (i *instance) post(ctx context.Context, path string) ([]byte, error) {
-	form := url.Values{"email": {i.email}, "password": {i.password}}
-	return i.do(ctx, request{
-		method: http.MethodPost,
-		path:   path,
-		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
-		body:   form.Encode(),
-	})
 }
 
 // do sends r once; any answer but 200 is an error.

@@ -29,8 +29,8 @@ type process struct {
 func (b *bench) start(ctx context.Context, name string, argv, env []string) (*process, error) {
 	p := &process{
 		name:   name,
-		stdout: filepath.Join(b.tmp, name+".out"),
-		stderr: filepath.Join(b.tmp, name+".log"),
+		stdout: filepath.Join(b.dir, name+".out"),
+		stderr: filepath.Join(b.dir, name+".log"),
 		done:   make(chan struct{}),
 	}
 	stdout, err := appendTo(p.stdout)
@@ -129,25 +129,30 @@ func tail(path string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// resident is VmRSS in MiB. The kernel counts it in pages that it batches per
-// thread, so a figure may be off by some 100 KiB.
-func (p *process) resident() (float64, error) {
+// memory is a field of /proc/PID/status in MiB: VmRSS, or VmHWM, its peak. The
+// kernel counts in pages that it batches per thread, so a figure may be off by
+// some 100 KiB.
+func (p *process) memory(field string) (float64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, field+":"); ok {
 			kib, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 64)
 			return kib / 1024, err
 		}
 	}
-	return 0, fmt.Errorf("%s: no VmRSS", p.name)
+	return 0, fmt.Errorf("%s: no %s", p.name, field)
 }
 
 // cpuTime is user and system time so far, in the kernel's ticks of 10 ms.
 func (p *process) cpuTime() (time.Duration, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	return cpuTimeOf(p.cmd.Process.Pid)
+}
+
+func cpuTimeOf(pid int) (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}

@@ -1,53 +1,70 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
-// A request is what wrk sends over and over.
-type request struct {
-	method string
-	path   string
-	header http.Header
-	body   string
-}
-
-// A scenario is one kind of load. Logins or a sign-up storm would be further
-// values of this type.
+// A scenario is one comparison, chosen by its name on the command line.
 type scenario struct {
-	title string
-	// prepare gives the request for one server, whose account exists. It runs
-	// before every round, so that no token grows old.
-	prepare func(context.Context, *instance) (request, error)
-	// want is in every right answer.
-	want string
+	name   string
+	groups []string // that have rows in it
+	needs  []string // groups without which its targets cannot be checked
+	run    func(*bench, context.Context) (section, error)
 }
 
-var profileScenario = scenario{
-	title: "GET /user/profile with an HS256 token",
-	prepare: func(ctx context.Context, i *instance) (request, error) {
-		token, err := i.logIn(ctx)
-		return request{
-			method: http.MethodGet,
-			path:   "/user/profile",
-			header: http.Header{"Authorization": {"Bearer " + token}},
-		}, err
-	},
-	want: "You made it to the secure route",
+// A section is what a scenario found.
+type section interface {
+	write(io.Writer) error
+	allMet() bool
 }
 
-// probe sends r once and looks at the answer, which wrk does not: to wrk any
-// status under 400 is well.
-func (s scenario) probe(ctx context.Context, i *instance, r request) error {
-	body, err := i.do(ctx, r)
-	if err != nil {
-		return err
+var scenarios = []scenario{
+	{"profile", groups, []string{groupCountersign, groupExpress}, (*bench).profile},
+	{"logins", groups, groups, (*bench).logins},
+	{"storm", groups, []string{groupCountersign}, (*bench).storm},
+	{"flood", []string{groupCountersign}, []string{groupCountersign}, (*bench).flood},
+}
+
+func scenarioNames() []string {
+	names := make([]string, len(scenarios))
+	for i, s := range scenarios {
+		names[i] = s.name
 	}
-	if !bytes.Contains(body, []byte(s.want)) {
-		return fmt.Errorf("%s: %s %s answered 200 without %q", i.label, r.method, r.path, s.want)
+	return names
+}
+
+// chooseScenarios keeps the order of the list; without names it gives all.
+func chooseScenarios(names []string) ([]scenario, error) {
+	for _, name := range names {
+		if !slices.Contains(scenarioNames(), name) {
+			return nil, fmt.Errorf("no scenario %q: want flags first, then some of %s", name, strings.Join(scenarioNames(), ", "))
+		}
 	}
-	return nil
+	var chosen []scenario
+	for _, s := range scenarios {
+		if len(names) == 0 || slices.Contains(names, s.name) {
+			chosen = append(chosen, s)
+		}
+	}
+	return chosen, nil
+}
+
+// scenario runs s with servers and a folder of its own, so that nothing that
+// one scenario did to a server shows in the next.
+func (b *bench) scenario(ctx context.Context, s scenario) (_ section, err error) {
+	b.progress("scenario %s", s.name)
+	b.dir = filepath.Join(b.tmp, s.name)
+	if err := os.Mkdir(b.dir, 0o700); err != nil {
+		return nil, err
+	}
+	// The servers write into the folder: they end before it goes.
+	defer func() { err = errors.Join(err, b.stopAll()) }()
+	return s.run(b, ctx)
 }

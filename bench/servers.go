@@ -18,7 +18,7 @@ const (
 
 var groups = []string{groupCountersign, groupPlain, groupExpress}
 
-// A server is one row of the comparison. To add one, add it to servers.
+// A server is one row of a comparison. To add one, add it to the scenario's list.
 type server struct {
 	name  string // of its log and its data folder
 	label string // in the table
@@ -38,16 +38,16 @@ type server struct {
 	subject  bool // the targets are about this one
 }
 
-// servers lists what this run compares, in the order of the table, and starts
-// the database that the Express app needs.
-func (b *bench) servers(ctx context.Context) ([]server, error) {
-	secret := rand.Text() + rand.Text() // 52 bytes
+// profileServers lists the rows of the profile scenario, in the order of the table.
+func (b *bench) profileServers(ctx context.Context) ([]server, error) {
+	secret := newSecret()
 	var list []server
 	if b.wants(groupCountersign) {
-		list = append(list,
-			b.countersign("countersign", "Countersign", secret, "off"),
-			b.countersign("countersign-log", "Countersign, access log to a file", secret, "on"))
-		list[0].startup, list[0].subject = true, true
+		ours := b.countersign("countersign", "Countersign", secret)
+		ours.startup, ours.subject = true, true
+		logging := b.countersign("countersign-log", "Countersign, access log to a file", secret)
+		logging.env = append(logging.env, "COUNTERSIGN_ACCESS_LOG=on") // to stderr, which is a file here
+		list = append(list, ours, logging)
 	}
 	if b.wants(groupPlain) {
 		list = append(list,
@@ -55,32 +55,46 @@ func (b *bench) servers(ctx context.Context) ([]server, error) {
 			b.plain("jwt", "Plain Go handler, golang-jwt", secret))
 	}
 	if b.wants(groupExpress) {
-		uri, err := b.startMongowire(ctx)
+		express, err := b.express(ctx, secret)
 		if err != nil {
 			return nil, err
 		}
-		app, err := filepath.Abs("express/app.mjs")
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, server{
-			name:  "express",
-			label: "Express + Passport + Mongoose",
-			group: groupExpress,
-			argv:  []string{"node", app},
-			env:   []string{"NODE_ENV=production", "MONGO_URL=" + uri + "bench", "JWT_SECRET=" + secret},
-			listen: func(addr string) (arg, env []string) {
-				return nil, []string{"PORT=" + portOf(addr)}
-			},
-			// It has no health route; a refusal shows that it is up.
-			readyPath: "/user/profile", readyStatus: http.StatusUnauthorized,
-			startup: true, baseline: true,
-		})
+		express.startup = true
+		list = append(list, express)
 	}
 	return list, nil
 }
 
-func (b *bench) countersign(name, label, secret, accessLog string) server {
+func newSecret() string { return rand.Text() + rand.Text() } // 52 bytes
+
+// express starts the database that the app needs, too.
+func (b *bench) express(ctx context.Context, secret string) (server, error) {
+	uri, err := b.startMongowire(ctx)
+	if err != nil {
+		return server{}, err
+	}
+	app, err := filepath.Abs("express/app.mjs")
+	if err != nil {
+		return server{}, err
+	}
+	return server{
+		name:  "express",
+		label: "Express + Passport + Mongoose",
+		group: groupExpress,
+		argv:  []string{"node", app},
+		env:   []string{"NODE_ENV=production", "MONGO_URL=" + uri + "bench", "JWT_SECRET=" + secret},
+		listen: func(addr string) (arg, env []string) {
+			return nil, []string{"PORT=" + portOf(addr)}
+		},
+		// It has no health route; a refusal shows that it is up.
+		readyPath: "/user/profile", readyStatus: http.StatusUnauthorized,
+		baseline: true,
+	}, nil
+}
+
+// countersign is without limits and log. A variable that is appended to env
+// wins over an earlier one.
+func (b *bench) countersign(name, label, secret string) server {
 	return server{
 		name:  name,
 		label: label,
@@ -88,10 +102,10 @@ func (b *bench) countersign(name, label, secret, accessLog string) server {
 		argv:  []string{b.binary("countersign"), "serve"},
 		env: []string{
 			b.goMaxProcs(),
-			"COUNTERSIGN_DATA=" + filepath.Join(b.tmp, name+"-data"),
+			"COUNTERSIGN_DATA=" + filepath.Join(b.dir, name+"-data"),
 			"COUNTERSIGN_JWT_SECRET=" + secret,
 			"COUNTERSIGN_LIMITS_INSECURE_DISABLED=true",
-			"COUNTERSIGN_ACCESS_LOG=" + accessLog, // goes to stderr, which is a file here
+			"COUNTERSIGN_ACCESS_LOG=off",
 		},
 		listen: func(addr string) (arg, env []string) {
 			return nil, []string{"COUNTERSIGN_LISTEN=" + addr}
@@ -121,7 +135,7 @@ func (b *bench) goMaxProcs() string { return "GOMAXPROCS=" + strconv.Itoa(b.maxP
 func (b *bench) startMongowire(ctx context.Context) (uri string, err error) {
 	b.progress("starting mongowire")
 	p, err := b.start(ctx, "mongowire",
-		[]string{b.binary("mongowire"), "-listen", "127.0.0.1:0", "-dir", filepath.Join(b.tmp, "mongo")},
+		[]string{b.binary("mongowire"), "-listen", "127.0.0.1:0", "-dir", filepath.Join(b.dir, "mongo")},
 		[]string{b.goMaxProcs()})
 	if err != nil {
 		return "", err
@@ -132,5 +146,5 @@ func (b *bench) startMongowire(ctx context.Context) (uri string, err error) {
 // baseEnv is all that servers inherit: a COUNTERSIGN_ or NODE_OPTIONS variable
 // of the shell must not change what is measured.
 func (b *bench) baseEnv() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.tmp}
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir}
 }

@@ -37,8 +37,8 @@ type wrkResult struct {
 }
 
 // hammer loads i with r for d, between two probes.
-func (b *bench) hammer(ctx context.Context, s scenario, i *instance, r request, d time.Duration) (sample, error) {
-	if err := s.probe(ctx, i, r); err != nil {
+func (b *bench) hammer(ctx context.Context, l wrkLoad, i *instance, r request, d time.Duration) (sample, error) {
+	if err := l.probe(ctx, i, r); err != nil {
 		return sample{}, err
 	}
 	before, err := i.cpuTime()
@@ -60,11 +60,11 @@ func (b *bench) hammer(ctx context.Context, s scenario, i *instance, r request, 
 		p99:       time.Duration(result.P99US) * time.Microsecond,
 		serverCPU: (after - before).Seconds() / took.Seconds(),
 		loadCPU:   loadCPU.Seconds() / took.Seconds(),
-	}, s.probe(ctx, i, r)
+	}, l.probe(ctx, i, r)
 }
 
 func (b *bench) wrk(ctx context.Context, base string, r request, d time.Duration) (wrkResult, time.Duration, error) {
-	script := filepath.Join(b.tmp, "wrk.lua")
+	script := filepath.Join(b.dir, "wrk.lua")
 	if err := os.WriteFile(script, wrkScript, 0o600); err != nil {
 		return wrkResult{}, 0, err
 	}
