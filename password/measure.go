@@ -39,7 +39,6 @@ func Measure(ctx context.Context, d time.Duration) (Measurement, error) {
 
 // roundTime returns the median time of a round with that many lanes at work.
 func roundTime(ctx context.Context, lanes int, d time.Duration) time.Duration {
-	const rounds = sliceRounds
 	var batch eks.Batch
 	for range lanes {
 		batch.Add(eks.NewHash(&[eks.KeyBytes]byte{}, &[eks.SaltBytes]byte{}, 31))
@@ -47,8 +46,8 @@ func roundTime(ctx context.Context, lanes int, d time.Duration) time.Duration {
 	var took []time.Duration
 	for end := time.Now().Add(d); len(took) == 0 || time.Now().Before(end) && ctx.Err() == nil; {
 		begun := time.Now()
-		batch.Run(rounds)
-		took = append(took, time.Since(begun)/rounds)
+		batch.Run(sliceRounds)
+		took = append(took, time.Since(begun)/sliceRounds)
 	}
 	slices.Sort(took)
 	return took[len(took)/2]

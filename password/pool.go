@@ -26,12 +26,6 @@ type PoolConfig struct {
 	// MaxMemoryKiB bounds the memory of the hashes of argon2 and scrypt that are computed at the same moment; those
 	// beyond it wait. One that alone needs more is computed alone. Zero means 262144 (256 MiB).
 	MaxMemoryKiB int
-
-	// Busy, if set, is told how many threads are hashing: when that rises, and when it falls to zero. Such a thread
-	// keeps one of Go's processors (GOMAXPROCS) from other goroutines, although the kernel prefers their threads to it. A
-	// program whose other requests are not to feel a storm of logins raises GOMAXPROCS by the number for as long. Busy is
-	// called with a lock held: it must not call the pool.
-	Busy func(threads int)
 }
 
 const (
@@ -45,15 +39,16 @@ const (
 
 // A Pool computes the hashes of one or more Hashers on a bounded number of threads, in slices of about a millisecond.
 // At the end of a slice the hashes that are done leave, waiting ones join, and those whose context has ended are
-// dropped. bcrypt runs in lanes, up to five hashes side by side on a core in not much more time than one takes alone;
+// dropped. bcrypt runs in lanes, up to four hashes side by side on a core in not much more time than one takes alone;
 // other algorithms run one to a thread.
 //
-// The threads run at a lower priority than the rest of the process where the system has priorities of threads (Linux):
-// beside a process that wants all of a core, they get about a quarter of it, and all when it pauses. They begin with
-// the first hash, and end when there has been none for some seconds. Elsewhere the workers are ordinary goroutines that
-// yield after each slice.
+// While it computes bcrypt, a thread holds none of Go's processors (GOMAXPROCS), so that other goroutines run, and
+// garbage is collected, as if it were not there, and the kernel shares out the cores. Where it has priorities of threads
+// (Linux), these have a lower one than the rest of the process: beside a thread that wants all of a core, they get about
+// a fifth of it, and all when it pauses. They begin with the first hash, and end when there has been none for some
+// seconds. Elsewhere, and when built with the tag purego, logins and all else share the cores alike.
 //
-// A worker holds about 21 KiB of state, whatever it does, and overwrites it after each hash.
+// A worker holds about 17 KiB of state, whatever it does, and overwrites it after each hash.
 //
 // Make a Pool with [NewPool]; the zero value is not usable. It is safe for concurrent use, and needs no closing.
 type Pool struct {
@@ -63,8 +58,6 @@ type Pool struct {
 	lanes  crew
 	whole  crew
 	memory int64 // bytes in use by whole hashes in progress
-	busy   int   // workers that are not idle
-	raised int   // the last number told to config.Busy
 	// speed is how fast hashes are computed, as a multiple of nominal: what is measured when there is enough to do,
 	// including what other threads took of the cores.
 	speed float64

@@ -10,7 +10,7 @@ import (
 // What the work is worth: about what a round of bcrypt takes of a core with all lanes at work, and a pass of argon2 over
 // a KiB, on the machine that the figures are from. They serve as units: the pool measures how fast it is in fact.
 const (
-	nominalRound = 16 * time.Microsecond
+	nominalRound = 17 * time.Microsecond
 	nominalKiB   = time.Microsecond
 
 	// nominalForeign stands for the hashes of other software, of which all is possible up to some seconds.

@@ -5,9 +5,10 @@ import (
 	"syscall"
 )
 
-// niceness is how much lower the priority of hashing threads is. At 5, the kernel gives such a thread a quarter of a core
-// that another thread wants whole (weights of 335 to 1024), so that logins go on beside any load, and all of the core as soon as the other pauses.
-const niceness = 5
+// niceness is how much lower the priority of hashing threads is. At 6, the kernel gives such a thread a fifth of a core
+// that another thread wants whole (weights of 272 to 1024), so that logins go on beside any load, and all of the core as
+// soon as the other pauses.
+const niceness = 6
 
 // lowerPriority binds the calling goroutine to a thread of its own, and that to a lower priority. The thread ends with
 // the goroutine, since a thread without privileges cannot raise its priority again. What is returned is to be called

@@ -8,7 +8,7 @@ import (
 
 const (
 	// sliceRounds are the rounds of bcrypt between two looks at the queue: about a millisecond with all lanes at work.
-	sliceRounds = 12
+	sliceRounds = 16
 
 	// idleTime is how long a worker without work keeps its thread.
 	idleTime = 5 * time.Second
@@ -27,7 +27,6 @@ func (p *Pool) rouse(c *crew) {
 		}
 	case c.workers < p.config.Workers:
 		c.workers++
-		p.setBusy(1)
 		if c == &p.lanes {
 			go p.workLanes()
 		} else {
@@ -36,19 +35,9 @@ func (p *Pool) rouse(c *crew) {
 	}
 }
 
-// setBusy counts a worker that has begun or ceased to work. The lock is held.
-func (p *Pool) setBusy(by int) {
-	p.busy += by
-	if p.config.Busy != nil && (p.busy > p.raised || p.busy == 0) {
-		p.raised = p.busy
-		p.config.Busy(p.busy)
-	}
-}
-
 // rest waits for something to do and returns false when the worker is to end. The lock is held, but while waiting.
 func (p *Pool) rest(c *crew) bool {
 	c.idle++
-	p.setBusy(-1)
 	p.mu.Unlock()
 	timer := time.NewTimer(idleTime)
 	defer timer.Stop()
@@ -64,7 +53,6 @@ func (p *Pool) rest(c *crew) bool {
 		c.workers--
 		return false
 	}
-	p.setBusy(1)
 	return true
 }
 

@@ -34,7 +34,6 @@ type App struct {
 	issuer string
 	log    *slog.Logger
 	now    func() time.Time
-	busy   func(threads int) // told of hashing threads, if set before the first request
 }
 
 // Open opens the store and makes the services. Addr is where the server listens, or would: it is the issuer until one

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"math"
 
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
@@ -59,11 +60,11 @@ func (a *App) openLogins(ctx context.Context) error {
 
 // openHasher returns the hasher of passwords by claim. Without limits, nobody has to take turns.
 func (a *App) openHasher() (func(password.Claim) withpassword.Hasher, error) {
-	pool, err := password.NewPool(password.PoolConfig{Busy: func(threads int) {
-		if a.busy != nil {
-			a.busy(threads)
-		}
-	}})
+	var limits password.PoolConfig
+	if a.Config.InsecureNoLimits {
+		limits.MaxWait, limits.MaxQueue = writeTimeout, math.MaxInt32
+	}
+	pool, err := password.NewPool(limits)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ const (
 
 // words are the registers of each lane's left and right word. AX, CX and DX are not among them: of them and BX alone the
 // second byte can be taken in one instruction, which each round needs.
-var words = [][2]string{{"R8", "R9"}, {"R10", "R11"}, {"R12", "R13"}, {"R14", "R15"}, {"BP", "BX"}}
+var words = [][2]string{{"R8", "R9"}, {"R10", "R11"}, {"R12", "R13"}, {"R14", "R15"}}
 
 func main() {
 	var b bytes.Buffer
@@ -32,13 +32,14 @@ func main() {
 	}
 }
 
-// pass writes the function for n lanes. DI holds where the lanes begin; the frame's one word, where the next two words
-// of the first lane go. The frame makes the assembler save BP.
+// pass writes the function for n lanes. DI holds where the lanes begin, SI where the next two words of the first lane go,
+// and BX where that lane ends.
 func pass(b *bytes.Buffer, n int) {
 	p := func(format string, args ...any) { fmt.Fprintf(b, "\t"+format+"\n", args...) }
-	fmt.Fprintf(b, "\n// func pass%d(lanes *[Width]lane)\nTEXT ·pass%d(SB), NOSPLIT, $8-8\n", n, n)
+	fmt.Fprintf(b, "\n// func pass%d(lanes *[Width]lane)\nTEXT ·pass%d(SB), NOSPLIT, $0-8\n", n, n)
 	p("MOVQ lanes+0(FP), DI")
-	p("MOVQ DI, next-8(SP)")
+	p("MOVQ DI, SI")
+	p("LEAQ %d(DI), BX", sizeLane)
 	for _, w := range words[:n] {
 		p("XORL %s, %s", w[0], w[0])
 		p("XORL %s, %s", w[1], w[1])
@@ -52,7 +53,6 @@ func pass(b *bytes.Buffer, n int) {
 			round(p, l*sizeLane, i, w[(i+1)%2], w[i%2])
 		}
 	}
-	p("MOVQ next-8(SP), SI")
 	for l, w := range words[:n] {
 		// After an even number of rounds the halves change places.
 		p("XORL %d(DI), %s", l*sizeLane+17*4, w[1])
@@ -61,9 +61,7 @@ func pass(b *bytes.Buffer, n int) {
 		p("XCHGL %s, %s", w[0], w[1])
 	}
 	p("ADDQ $8, SI")
-	p("MOVQ SI, next-8(SP)")
-	p("LEAQ %d(DI), AX", sizeLane)
-	p("CMPQ SI, AX")
+	p("CMPQ SI, BX")
 	p("JB block")
 	p("RET")
 }

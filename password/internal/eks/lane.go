@@ -2,12 +2,20 @@ package eks
 
 import "encoding/binary"
 
+// What runs between leaveScheduler and enterScheduler is nosplit and norace: see there.
+
 // f is Blowfish's round function. Indexes of one byte need no check of bounds.
+//
+//go:nosplit
+//go:norace
 func (l *lane) f(x uint32) uint32 {
 	return (l.s[0][byte(x>>24)] + l.s[1][byte(x>>16)] ^ l.s[2][byte(x>>8)]) + l.s[3][byte(x)]
 }
 
 // encrypt is Blowfish's encryption of one block.
+//
+//go:nosplit
+//go:norace
 func (l *lane) encrypt(left, right uint32) (uint32, uint32) {
 	left ^= l.p[0]
 	for i := 1; i < 17; i += 2 {
@@ -18,6 +26,9 @@ func (l *lane) encrypt(left, right uint32) (uint32, uint32) {
 }
 
 // mix is the first half of ExpandKey: the words enter the subkeys.
+//
+//go:nosplit
+//go:norace
 func (l *lane) mix(words *[18]uint32) {
 	for i := range l.p {
 		l.p[i] ^= words[i]

@@ -8,6 +8,9 @@ const Width = 3
 
 // pass is the second half of ExpandKey, for every lane: each two words of the subkeys and S-boxes become the encryption
 // of the two before them.
+//
+//go:nosplit
+//go:norace
 func (b *Batch) pass() {
 	if b.n == Width {
 		pass3(&b.lanes)
@@ -18,6 +21,8 @@ func (b *Batch) pass() {
 	}
 }
 
+//go:nosplit
+//go:norace
 func pass1(a *lane) {
 	var al, ar uint32
 	for i := 0; i < len(a.p); i += 2 {
@@ -32,6 +37,8 @@ func pass1(a *lane) {
 	}
 }
 
+//go:nosplit
+//go:norace
 func pass3(lanes *[3]lane) {
 	a, b, c := &lanes[0], &lanes[1], &lanes[2]
 	var w words3
@@ -55,6 +62,9 @@ func pass3(lanes *[3]lane) {
 type words3 struct{ al, ar, bl, br, cl, cr uint32 }
 
 // encrypt3 is [lane.encrypt] of three lanes, round by round.
+//
+//go:nosplit
+//go:norace
 func encrypt3(a, b, c *lane, w words3) words3 {
 	al, ar, bl, br, cl, cr := w.al, w.ar, w.bl, w.br, w.cl, w.cr
 	al ^= a.p[0]

@@ -1,0 +1,1 @@
+// This file lets Go declare functions without bodies, for linkname.
