@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/countersign-auth/countersign/password"
 )
@@ -69,6 +70,50 @@ func ExampleHasher_NeedsRehash() {
 	// false <nil>
 	// true <nil>
 	// $2b$05$ false
+}
+
+// A server that serves more than logins bounds how long they may wait, and lets its clients take turns.
+func ExamplePool() {
+	ctx := context.Background()
+	pool, err := password.NewPool(password.PoolConfig{MaxWait: 2 * time.Second})
+	if err != nil {
+		panic(err)
+	}
+	h, err := password.New(password.Config{Pool: pool, BcryptCost: 5}) // weak: leave it out
+	if err != nil {
+		panic(err)
+	}
+	encoded, err := h.Hash(ctx, "correct horse battery staple")
+	if err != nil {
+		panic(err)
+	}
+	claimed := h.For(password.Claim{Client: "192.0.2.1", Subject: "ann@example.com"})
+	ok, err := claimed.Verify(ctx, encoded, "correct horse battery staple")
+	var overload *password.OverloadError
+	switch {
+	case errors.As(err, &overload):
+		fmt.Println("503, Retry-After:", overload.RetryAfter)
+	case err != nil:
+		fmt.Println("500", err)
+	default:
+		fmt.Println(ok)
+	}
+	// Output: true
+}
+
+func ExampleInspect() {
+	info, err := password.Inspect("$2b$12$RxEvMSIEJe/ADwzeG643EuxzEsvdGu4FgebecmBdp2s5K8mVoq13G")
+	fmt.Println(info.Format, info.Details[1], info.Verifiable, err)
+	fmt.Println(info.Strength)
+	// Output:
+	// bcrypt {cost 12} true <nil>
+	// stronger than the default: guessing is about 4 times as slow
+}
+
+func ExampleMeasurement_Cost() {
+	m := password.Measurement{Threads: 2, Alone: 60 * time.Millisecond, PerSecond: 100} // as Measure returns it
+	fmt.Println(m.Cost(250*time.Millisecond, 10))
+	// Output: 12 true
 }
 
 func ExampleCheck() {

@@ -96,7 +96,15 @@ func TestEveryAttemptMakesOneCheck(t *testing.T) {
 			}
 		}
 	}
+	// Somebody who logs in by other means alone, as a later method will make users.
+	err := users.CreateUser(ctx,
+		store.User{ID: "other", Email: "other@example.com", EmailKey: "other@example.com", CreatedAt: time.Now(), UpdatedAt: time.Now(), Version: 1},
+		store.Credential{UserID: "other", Method: "passkey", Key: "k", Data: []byte("{}"), CreatedAt: time.Now(), UpdatedAt: time.Now(), Version: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ name, email, pw, call string }{
+		{"no password", "other@example.com", "correct horse", "absent"},
 		{"right", "mike@example.com", "correct horse", "verify"},
 		{"wrong", "mike@example.com", "wrong horse", "verify"},
 		{"unknown", "nobody@example.com", "correct horse", "absent"},
