@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // An Algorithm names a password hashing scheme, as in a configuration file.
@@ -169,18 +170,28 @@ func (h *Hasher) For(claim Claim) *Hasher {
 	return &with
 }
 
-// Ready returns the [OverloadError] with which a hash would be refused at this
-// moment, or nil. It costs next to nothing and promises nothing: it is for
-// callers that have other work to do before the hash.
-func (h *Hasher) Ready() error {
+// Reserve keeps a place in the queue for a hash that is to come, or returns the
+// [OverloadError] with which it would be refused at this moment. It costs next
+// to nothing: it is for callers that have other work to do before the hash, so
+// that no more of them set about it than can be served. Release gives the place
+// up. It is called once, when the hash is asked for or is not to be.
+func (h *Hasher) Reserve() (release func(), err error) {
 	p := h.pool
+	c, nominal := &p.lanes, bcryptNominal(h.cost)
+	if h.algorithm == Argon2id {
+		c, nominal = &p.whole, argon2Nominal(h.argon2)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := &p.lanes
-	if h.algorithm == Argon2id {
-		c = &p.whole
+	if err := p.admit(c, h.claim, p.config.MaxWait); err != nil {
+		return nil, err
 	}
-	return p.admit(c, h.claim, p.config.MaxWait)
+	c.waiting.keep(h.claim, nominal, 1)
+	return sync.OnceFunc(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		c.waiting.keep(h.claim, nominal, -1)
+	}), nil
 }
 
 // newRecord returns a record for a new password, its salt drawn and its sum

@@ -208,7 +208,7 @@ func (p *Pool) admit(c *crew, claim Claim, wait time.Duration) error {
 
 // expect returns after what time a new task of the client can be expected to begin.
 func (p *Pool) expect(c *crew, client string) time.Duration {
-	if c.waiting.n == 0 && c.tasks < p.config.Workers*c.width {
+	if c.waiting.places == 0 && c.tasks < p.config.Workers*c.width {
 		return 0
 	}
 	// Of what is being computed, half is done on average.

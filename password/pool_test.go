@@ -63,7 +63,7 @@ func empty(t *testing.T, p *Pool) {
 		p.mu.Lock()
 	}
 	for _, c := range []*crew{&p.lanes, &p.whole} {
-		if c.waiting.n != 0 || c.waiting.nominal != 0 || len(c.waiting.lines)+len(c.waiting.byClient)+len(c.waiting.subjects) != 0 ||
+		if c.waiting.n != 0 || c.waiting.nominal != 0 || len(c.waiting.lines)+len(c.waiting.byClient)+len(c.waiting.clients)+len(c.waiting.subjects)+c.waiting.places != 0 ||
 			c.running != 0 || c.tasks != 0 {
 			t.Errorf("left in the pool: %+v", *c)
 		}
@@ -240,8 +240,8 @@ func TestOverload(t *testing.T) {
 		if n.Load() < 60 || waiting+n.Load() < 100 {
 			t.Errorf("%d refused at once, %d waiting", n.Load(), waiting)
 		}
-		if err := h.Ready(); err == nil {
-			t.Error("Ready with a full queue")
+		if _, err := h.Reserve(); err == nil {
+			t.Error("a place in a full queue")
 		}
 		time.Sleep(2 * time.Second) // nothing has begun in time: all are refused
 		synctest.Wait()
@@ -250,11 +250,43 @@ func TestOverload(t *testing.T) {
 		}
 		release()
 		time.Sleep(time.Minute)
-		if err := h.Ready(); err != nil {
-			t.Errorf("Ready: %v", err)
+		release, err := h.Reserve()
+		if err != nil {
+			t.Fatalf("Reserve: %v", err)
 		}
+		release()
 		empty(t, h.pool)
 	})
+}
+
+// Places that are kept count like tasks: no more are given than can be served in time, in turns, and each is given up once.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	h := pooled(t, 10, PoolConfig{Workers: 1, MaxWait: time.Second})
+	var places []func()
+	for {
+		release, err := h.For(Claim{Client: "greedy"}).Reserve()
+		if err != nil {
+			break
+		}
+		places = append(places, release)
+	}
+	if n := len(places); n < 50 || n > 70 { // of 17 ms each
+		t.Errorf("%d places", n)
+	}
+	other, err := h.For(Claim{Client: "other", Subject: "x"}).Reserve()
+	if err != nil {
+		t.Fatalf("another client: %v", err)
+	}
+	other()
+	other()
+	if _, err := h.Verify(t.Context(), mustHash(t, cheap(t, Bcrypt), "x"), "x"); err != nil {
+		t.Errorf("a hash of another client: %v", err)
+	}
+	for _, release := range places {
+		release()
+	}
+	empty(t, h.pool)
 }
 
 // A call whose context ends before it could begin is refused instead of being let wait for nothing.
@@ -370,8 +402,10 @@ func TestOneSubjectCannotFillTheQueue(t *testing.T) {
 		if n.Load() != 100-maxPerSubject {
 			t.Errorf("%d refused", n.Load())
 		}
-		if err := h.For(Claim{Client: "1", Subject: "other@example.com"}).Ready(); err != nil {
+		if give, err := h.For(Claim{Client: "1", Subject: "other@example.com"}).Reserve(); err != nil {
 			t.Error(err)
+		} else {
+			give()
 		}
 		release()
 		time.Sleep(time.Minute)

@@ -6,13 +6,17 @@ import (
 )
 
 // A queue holds the tasks that wait, a line for each client. The lines take turns, so that a client with many tasks
-// waits for its own and not others for it. Its methods are called with the pool's lock held.
+// waits for its own and not others for it. Places can be kept for tasks that are still to come. Its methods are called
+// with the pool's lock held.
 type queue struct {
 	lines    []*line // those with tasks, the one whose turn is next first
 	byClient map[string]*line
-	subjects map[string]int // how many tasks wait for each subject
-	n        int
-	nominal  time.Duration // of all tasks
+	n        int // tasks
+
+	// Of the tasks and of the places kept for others:
+	clients, subjects map[string]int // how many are of each
+	places            int
+	nominal           time.Duration
 }
 
 type line struct {
@@ -20,7 +24,9 @@ type line struct {
 	tasks  []*task
 }
 
-func newQueue() queue { return queue{byClient: map[string]*line{}, subjects: map[string]int{}} }
+func newQueue() queue {
+	return queue{byClient: map[string]*line{}, clients: map[string]int{}, subjects: map[string]int{}}
+}
 
 // push puts t at the end of its client's line.
 func (q *queue) push(t *task) {
@@ -31,16 +37,22 @@ func (q *queue) push(t *task) {
 		q.lines = append(q.lines, l)
 	}
 	l.tasks = append(l.tasks, t)
-	q.count(t, 1)
+	q.n++
+	q.keep(t.claim, t.nominal, 1)
 }
 
-func (q *queue) count(t *task, by int) {
-	q.n += by
-	q.nominal += time.Duration(by) * t.nominal
-	if s := t.claim.Subject; s != "" {
-		if q.subjects[s] += by; q.subjects[s] == 0 {
-			delete(q.subjects, s)
+// keep keeps a place for a task of that claim, or with by -1 gives it up.
+func (q *queue) keep(claim Claim, nominal time.Duration, by int) {
+	q.places += by
+	q.nominal += time.Duration(by) * nominal
+	add := func(to map[string]int, name string) {
+		if to[name] += by; to[name] == 0 {
+			delete(to, name)
 		}
+	}
+	add(q.clients, claim.Client)
+	if claim.Subject != "" {
+		add(q.subjects, claim.Subject)
 	}
 }
 
@@ -59,8 +71,7 @@ func (q *queue) pop() *task {
 	l.tasks[0] = nil
 	l.tasks = l.tasks[1:]
 	q.lines = append(q.lines[1:], l)
-	q.tidy(l)
-	q.count(t, -1)
+	q.left(l, t)
 	return t
 }
 
@@ -75,40 +86,33 @@ func (q *queue) remove(t *task) bool {
 		return false
 	}
 	l.tasks = slices.Delete(l.tasks, i, i+1)
-	q.tidy(l)
-	q.count(t, -1)
+	q.left(l, t)
 	return true
 }
 
-// tidy forgets a line that has become empty.
-func (q *queue) tidy(l *line) {
+// left counts a task that has left its line, and forgets the line if it has become empty.
+func (q *queue) left(l *line, t *task) {
+	q.n--
+	q.keep(t.claim, t.nominal, -1)
 	if len(l.tasks) == 0 {
 		delete(q.byClient, l.client)
 		q.lines = slices.DeleteFunc(q.lines, func(other *line) bool { return other == l })
 	}
 }
 
-// ahead returns how much work of the queue comes before a new task of that client.
+// ahead returns how much work comes before a new task of that client.
 func (q *queue) ahead(client string) time.Duration {
-	if q.n == 0 {
+	if q.places == 0 {
 		return 0
 	}
-	own := q.waiting(client)
+	own := q.clients[client]
 	before := own
-	for _, l := range q.lines {
-		if l.client != client {
-			before += min(len(l.tasks), own+1)
+	for other, n := range q.clients {
+		if other != client {
+			before += min(n, own+1)
 		}
 	}
-	return q.nominal / time.Duration(q.n) * time.Duration(before)
-}
-
-// waiting returns how many tasks of that client wait.
-func (q *queue) waiting(client string) int {
-	if l := q.byClient[client]; l != nil {
-		return len(l.tasks)
-	}
-	return 0
+	return q.nominal / time.Duration(q.places) * time.Duration(before)
 }
 
 // evictFor makes room for a task of that client: it takes out the last task of the longest line, and returns it; nil if
@@ -120,7 +124,11 @@ func (q *queue) evictFor(client string) *task {
 			longest = l
 		}
 	}
-	if longest == nil || len(longest.tasks) <= q.waiting(client)+1 {
+	own := 0
+	if l := q.byClient[client]; l != nil {
+		own = len(l.tasks)
+	}
+	if longest == nil || len(longest.tasks) <= own+1 {
 		return nil
 	}
 	t := longest.tasks[len(longest.tasks)-1]

@@ -19,6 +19,10 @@ const (
 
 func bcryptNominal(cost int) time.Duration { return nominalRound << cost }
 
+func argon2Nominal(p Argon2Params) time.Duration {
+	return time.Duration(p.MemoryKiB) * time.Duration(p.Time) * nominalKiB
+}
+
 // A task is the hash operations of one attempt, which are computed in their order. Those in lanes stand before others.
 type task struct {
 	claim    Claim

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"strings"
-	"time"
 
 	"github.com/countersign-auth/countersign/password/internal/eks"
 )
@@ -217,7 +216,7 @@ func (h *Hasher) work(s step, password []byte, finish func(sum []byte)) work {
 	}
 	w.derive = func(key []byte) []byte { return argon2id(key, r.salt, r.argon2, len(r.sum)) }
 	w.memory = int64(r.argon2.MemoryKiB) << 10
-	w.nominal = time.Duration(r.argon2.MemoryKiB) * time.Duration(r.argon2.Time) * nominalKiB
+	w.nominal = argon2Nominal(r.argon2)
 	return w
 }
 

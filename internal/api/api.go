@@ -132,14 +132,16 @@ func (f *front) log(r *http.Request, rec *recorder, id string, start time.Time) 
 // clientGone is what the log has of a request whose client did not wait for the answer. Nobody reads it otherwise.
 var clientGone = problem.New(499, "client_gone", "The client closed the connection.")
 
-// Fail answers with err, and logs it if it is the server's fault.
+// Fail answers with err, and logs it if it is the server's fault. A 503 without a cause is no fault but a refusal, which
+// whoever refused has counted: a line for each would let a flood fill the disk.
 func Fail(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		problem.Write(w, clientGone)
 		return
 	}
 	e := problem.From(err)
-	if e.Status >= 500 {
+	refusal := e.Status == http.StatusServiceUnavailable && e.Cause == nil
+	if e.Status >= 500 && !refusal {
 		level := slog.LevelError
 		if e.Status == http.StatusServiceUnavailable {
 			level = slog.LevelWarn

@@ -36,9 +36,10 @@ type Attempt struct {
 	// Guess is the secret that is tried, by which one secret tried on many accounts is noticed. Empty when the method's
 	// secrets cannot be guessed.
 	Guess string
-	// Ready returns why the credential could not be checked at this moment, such as an [password.OverloadError]; nil
-	// means that it always can. It must be cheap: a flood gets no further.
-	Ready func() error
+	// Reserve keeps a place for the check, or returns why there is none, such as a [password.OverloadError]. It must be
+	// cheap: a flood gets no further. Release is called when the check begins or is not to be. Nil means that there
+	// is always a place.
+	Reserve func() (release func(), err error)
 	// Verify checks the credential and returns the id of its user; false when it is not right. It does the same work
 	// whether the user exists or not. An error is a technical fault, or says that nothing was checked.
 	Verify func(ctx context.Context) (userID string, ok bool, err error)
@@ -100,16 +101,20 @@ const settleTimeout = 5 * time.Second
 // The throttles count before the check, so that of many guesses at once no more are checked than are allowed. What was
 // checked has its consequences even if the client hangs up meanwhile.
 func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
-	if a.Ready != nil {
-		if err := a.Ready(); err != nil {
+	release := func() {}
+	if a.Reserve != nil {
+		var err error
+		if release, err = a.Reserve(); err != nil {
 			return Session{}, f.refused(a, err)
 		}
+		defer release()
 	}
 	deviceToken, deviceID := f.device(a)
 	entry, err := f.Logins.Enter(ctx, ratelimit.Attempt{Account: a.Account, Client: a.Client.Addr, Device: deviceID})
 	if err != nil {
 		return Session{}, f.refused(a, err)
 	}
+	release()
 	userID, ok, err := a.Verify(ctx)
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)

@@ -27,7 +27,7 @@ func Explain(err error, realm string) error {
 			WithRetryAfter(refusal.RetryAfter).WithCause(err)
 	case errors.As(err, &overload):
 		return problem.New(http.StatusServiceUnavailable, "busy", "Too many logins at this moment. Try again shortly.").
-			WithRetryAfter(overload.RetryAfter).WithCause(err)
+			WithRetryAfter(overload.RetryAfter) // without a cause, for the log: the audit log counts them
 	default:
 		return err
 	}

@@ -43,13 +43,19 @@ func newLedger(cfg Config) *ledger {
 }
 
 // reserve raises by one each counter that plan names, given those of keys, or none of them and returns a [Refusal].
-// It also returns the counters as plan saw them.
-func (l *ledger) reserve(ctx context.Context, keys []string, plan func(time.Time, []store.Counter) []charge) ([]charge, []store.Counter, error) {
+// It also returns the counters as plan saw them. What of a refusal recall remembers by the time that it is this caller's turn
+// goes without a look into the store, and remember is told of a new one.
+func (l *ledger) reserve(ctx context.Context, keys []string, recall func() *Refusal, remember func(*Refusal),
+	plan func(time.Time, []store.Counter) []charge,
+) ([]charge, []store.Counter, error) {
 	unlock, err := l.locks.lock(ctx, keys)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer unlock()
+	if r := recall(); r != nil {
+		return nil, nil, r
+	}
 	for try := range maxTries {
 		if err := pause(ctx, try); err != nil {
 			return nil, nil, err
@@ -64,6 +70,7 @@ func (l *ledger) reserve(ctx context.Context, keys []string, plan func(time.Time
 			if err := l.heal(ctx, charges, now); err != nil {
 				return nil, nil, err
 			}
+			remember(refusal)
 			return nil, nil, refusal
 		}
 		next := make([]store.Counter, len(charges))

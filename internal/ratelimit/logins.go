@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"time"
 
@@ -99,20 +98,20 @@ func (l *Logins) Enter(ctx context.Context, a Attempt) (*Entry, error) {
 	if n.device != "" {
 		remembered = remembered[:1] // its address does not hold a device up
 	}
-	if r := l.refused.refusal(l.ledger.now(), remembered...); r != nil {
+	recall := func() *Refusal { return l.refused.refusal(l.ledger.now(), remembered...) }
+	if r := recall(); r != nil {
 		return nil, r
 	}
-	charges, seen, err := l.ledger.reserve(ctx, n.list(), func(now time.Time, seen []store.Counter) []charge {
-		return l.policy.charges(n, seen, now)
-	})
-	var refusal *Refusal
-	if errors.As(err, &refusal) && !refusal.at.IsZero() {
+	remember := func(r *Refusal) {
 		under := n.who()
-		if refusal.Reason == ReasonAddress && n.device == "" {
+		if r.Reason == ReasonAddress && n.device == "" {
 			under = n.address
 		}
-		l.refused.remember(under, refusal)
+		l.refused.remember(under, r)
 	}
+	charges, seen, err := l.ledger.reserve(ctx, n.list(), recall, remember, func(now time.Time, seen []store.Counter) []charge {
+		return l.policy.charges(n, seen, now)
+	})
 	if err != nil {
 		return nil, err
 	}

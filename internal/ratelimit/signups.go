@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"time"
 
@@ -39,20 +38,18 @@ func (s *Signups) Enter(ctx context.Context, client netip.Addr) (*Signup, error)
 	if wide := network(client); wide != "" {
 		keys = append(keys, s.keys.of("signup-network", wide))
 	}
-	if r := s.refused.refusal(s.ledger.now(), keys[0]); r != nil {
+	recall := func() *Refusal { return s.refused.refusal(s.ledger.now(), keys[0]) }
+	if r := recall(); r != nil {
 		return nil, r
 	}
-	charges, _, err := s.ledger.reserve(ctx, keys, func(_ time.Time, seen []store.Counter) []charge {
+	remember := func(r *Refusal) { s.refused.remember(keys[0], r) }
+	charges, _, err := s.ledger.reserve(ctx, keys, recall, remember, func(_ time.Time, seen []store.Counter) []charge {
 		list := make([]charge, len(seen))
 		for i, c := range seen {
 			list[i] = charge{rule: rules[i], reason: ReasonAddress, gates: true, before: c}
 		}
 		return list
 	})
-	var refusal *Refusal
-	if errors.As(err, &refusal) && !refusal.at.IsZero() {
-		s.refused.remember(keys[0], refusal)
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -33,13 +33,16 @@ func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Cli
 		return store.User{}, err
 	}
 	hasher := s.Hasher(claim(client, address.Key))
-	if err := hasher.Ready(); err != nil {
+	release, err := hasher.Reserve()
+	if err != nil {
 		return store.User{}, s.refused(client, address, err)
 	}
+	defer release()
 	entry, err := s.Signups.Enter(ctx, client.Addr)
 	if err != nil {
 		return store.User{}, s.refused(client, address, err)
 	}
+	release()
 	user, err := s.create(ctx, hasher, address, pw, client)
 	var overload *password.OverloadError
 	if errors.As(err, &overload) || ctx.Err() != nil {

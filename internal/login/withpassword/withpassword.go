@@ -43,7 +43,7 @@ type Hasher interface {
 	VerifyImported(ctx context.Context, encoded, password string) (bool, error)
 	VerifyAbsent(ctx context.Context, password string) error
 	NeedsRehash(encoded string) bool
-	Ready() error
+	Reserve() (release func(), err error)
 }
 
 // Config is what a Service is made of. Every field is required.
@@ -93,8 +93,8 @@ func (s *Service) LogIn(ctx context.Context, email, pw string, client login.Clie
 	hasher := s.Hasher(claim(client, account))
 	return s.Flow.Attempt(ctx, login.Attempt{
 		Method: Method, Client: client, Account: account, Guess: pw,
-		Ready:  hasher.Ready,
-		Verify: func(ctx context.Context) (string, bool, error) { return s.verify(ctx, hasher, address.Key, pw) },
+		Reserve: hasher.Reserve,
+		Verify:  func(ctx context.Context) (string, bool, error) { return s.verify(ctx, hasher, address.Key, pw) },
 	})
 }
 
