@@ -221,10 +221,13 @@ func (p *Pool) refusal(expected time.Duration) *OverloadError {
 	return &OverloadError{RetryAfter: max(expected/2, time.Second)}
 }
 
-// abandon ends t with err, or with a refusal if that is nil, if it still waits.
+// abandon ends t with err if it waits or, if err is nil, with a refusal if it has not begun.
 func (p *Pool) abandon(t *task, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err == nil && t.begun {
+		return
+	}
 	for _, c := range []*crew{&p.lanes, &p.whole} {
 		if c.waiting.remove(t) {
 			if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -465,6 +466,44 @@ func TestWorkersEnd(t *testing.T) {
 			}
 			h.pool.mu.Unlock()
 		}
+	})
+}
+
+// A panic in a hash is an error of that hash alone.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	h := pooled(t, 4, PoolConfig{Workers: 1})
+	hostile := foreign{format: "hostile", derive: func([]byte) []byte { panic("no such luck") }}
+	if ok, err := h.run(t.Context(), h.foreignSteps(hostile, guess{}), []byte("x")); ok || err == nil || !strings.Contains(err.Error(), "panic") {
+		t.Errorf("%v, %v", ok, err)
+	}
+	if err := h.VerifyAbsent(t.Context(), count(73)); err != nil {
+		t.Error(err)
+	}
+	empty(t, h.pool)
+}
+
+// What has begun is not refused for being late with its second part.
+func TestLateSecondPart(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		h := pooled(t, 4, PoolConfig{Workers: 1, MaxWait: time.Second})
+		slow := *h
+		slow.observe = func(o operation) {
+			if o.Algorithm == Argon2id {
+				time.Sleep(3 * time.Second)
+			}
+		}
+		for range 2 { // the second waits for the only thread of the first, over MaxWait
+			go func() {
+				if err := slow.VerifyAbsent(t.Context(), count(73)); err != nil {
+					t.Error(err)
+				}
+			}()
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		empty(t, h.pool)
 	})
 }
 

@@ -31,6 +31,7 @@ type task struct {
 	memory   int64 // bytes that are set aside while it is computed
 	ctx      context.Context
 	deadline time.Time // when it must have begun
+	begun    bool      // guarded by the pool's lock
 	done     chan struct{}
 	err      error // set before done is closed
 }

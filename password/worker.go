@@ -1,6 +1,7 @@
 package password
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/countersign-auth/countersign/password/internal/eks"
@@ -116,11 +117,12 @@ func (p *Pool) take(c *crew) *task {
 			return nil
 		case t.ctx.Err() != nil:
 			c.waiting.pop().end(t.ctx.Err())
-		case time.Now().After(t.deadline):
+		case !t.begun && time.Now().After(t.deadline):
 			c.waiting.pop().end(p.refusal(p.expect(c, t.claim.Client)))
 		case p.memory > 0 && p.memory+t.memory > int64(p.config.MaxMemoryKiB)<<10:
 			return nil
 		default:
+			t.begun = true
 			c.tasks++
 			c.running += t.nominal
 			p.memory += t.memory
@@ -182,7 +184,6 @@ func (p *Pool) moveOn(t *task) {
 	defer p.mu.Unlock()
 	p.left(&p.lanes, t)
 	t.memory = t.wholeMemory()
-	t.deadline = t.deadline.Add(p.config.MaxWait)
 	p.whole.waiting.push(t)
 	p.rouse(&p.whole)
 }
@@ -195,22 +196,33 @@ func (p *Pool) workWhole() {
 		if !ok {
 			return
 		}
-		var err error
-		for more := true; more && err == nil; err = t.ctx.Err() {
-			w := &t.works[0]
-			begun, nominal, guessed := time.Now(), w.nominal, w.guessed
-			w.begin()
-			more = t.next(w.derive(w.key))
-			if !guessed {
-				p.measure(nominal, time.Since(begun))
+		err := p.derive(t)
+		for err == nil && len(t.works) > 0 {
+			if err = t.ctx.Err(); err == nil {
+				err = p.derive(t)
 			}
-		}
-		if len(t.works) == 0 {
-			err = nil
 		}
 		p.leave(&p.whole, t, err)
 		yield()
 	}
+}
+
+// derive does the first work of t. A panic in it, as of a library that has turned against its own parameters, is an error
+// of this task and must not take the process with it.
+func (p *Pool) derive(t *task) (err error) {
+	w := &t.works[0]
+	begun, nominal, guessed := time.Now(), w.nominal, w.guessed
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("password: panic while hashing: %v", v)
+		}
+	}()
+	w.begin()
+	t.next(w.derive(w.key))
+	if !guessed {
+		p.measure(nominal, time.Since(begun))
+	}
+	return nil
 }
 
 // takeWhole waits for a task whose memory there is, and returns false when the worker is to end.
