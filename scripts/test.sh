@@ -12,3 +12,14 @@ fi
 [ -z "$race" ] || export CGO_ENABLED=1
 go test $race "$@" ./...
 cd bench && go test "$@" ./...
+cd ..
+
+# The hashing code has other forms: without assembly and linkname, and for other machines, where the linker must find
+# that what runs outside of Go's scheduler fits on the stack as it is.
+go test -tags purego "$@" ./password/...
+for arch in arm64 riscv64; do
+  CGO_ENABLED=0 GOARCH=$arch go test -c -o /dev/null ./password/internal/eks
+done
+for os in darwin windows; do
+  CGO_ENABLED=0 GOOS=$os go vet ./password/...
+done
