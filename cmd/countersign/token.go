@@ -73,7 +73,7 @@ func tokenVerify(w *world) *cobra.Command {
 	}
 	addJSON(cmd, &asJSON)
 	return onTokens(w, cmd, func(cmd *cobra.Command, a *app.App, args []string) error {
-		text, err := tokenText(cmd, args)
+		text, err := argumentOrLine(cmd, args, "token")
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func tokenExplain(w *world) *cobra.Command {
 	}
 	addJSON(cmd, &asJSON)
 	return onTokens(w, cmd, func(cmd *cobra.Command, a *app.App, args []string) error {
-		text, err := tokenText(cmd, args)
+		text, err := argumentOrLine(cmd, args, "token")
 		if err != nil {
 			return err
 		}
@@ -152,13 +152,14 @@ func explainHolder(ctx context.Context, a *app.App, text string, x *jwt.Explanat
 // errRefused ends the command with a failure that the output has explained already.
 var errRefused = errors.New("")
 
-func tokenText(cmd *cobra.Command, args []string) (string, error) {
+// argumentOrLine returns the only argument or, without one, the first line of stdin.
+func argumentOrLine(cmd *cobra.Command, args []string, what string) (string, error) {
 	if len(args) == 1 && args[0] != "-" {
 		return args[0], nil
 	}
 	text, err := readLine(cmd.InOrStdin())
 	if err == nil && text == "" {
-		err = errors.New("no token came on stdin")
+		err = fmt.Errorf("no %s came on stdin", what)
 	}
 	return text, err
 }
