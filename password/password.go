@@ -175,22 +175,25 @@ func (h *Hasher) For(claim Claim) *Hasher {
 // to nothing: it is for callers that have other work to do before the hash, so
 // that no more of them set about it than can be served. Release gives the place
 // up. It is called once, when the hash is asked for or is not to be.
+//
+// The place is the client's alone. It does not count for the claim's Subject,
+// whose bound could otherwise be filled by those whom that other work refuses.
 func (h *Hasher) Reserve() (release func(), err error) {
-	p := h.pool
+	p, claim := h.pool, Claim{Client: h.claim.Client}
 	c, nominal := &p.lanes, bcryptNominal(h.cost)
 	if h.algorithm == Argon2id {
 		c, nominal = &p.whole, argon2Nominal(h.argon2)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.admit(c, h.claim, p.config.MaxWait); err != nil {
+	if err := p.admit(c, claim, p.config.MaxWait); err != nil {
 		return nil, err
 	}
-	c.waiting.keep(h.claim, nominal, 1)
+	c.waiting.keep(claim, nominal, 1)
 	return sync.OnceFunc(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		c.waiting.keep(h.claim, nominal, -1)
+		c.waiting.keep(claim, nominal, -1)
 	}), nil
 }
 

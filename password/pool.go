@@ -58,9 +58,8 @@ type Pool struct {
 	lanes  crew
 	whole  crew
 	memory int64 // bytes in use by whole hashes in progress
-	// speed is how fast hashes are computed, as a multiple of nominal: what is measured when there is enough to do,
-	// including what other threads took of the cores.
-	speed float64
+	// foreign is how long the hashes of other software took of late: their strings differ too much for a formula.
+	foreign time.Duration
 }
 
 // A crew is the workers of one kind and what waits for them.
@@ -70,8 +69,11 @@ type crew struct {
 	running time.Duration // nominal of the tasks being computed
 	tasks   int           // how many those are
 	workers int
-	idle    int
+	idle    int // of the workers, those that wait and have not been roused
 	wake    chan struct{}
+	// speed is how fast hashes are computed, as a multiple of nominal: what is measured when there is enough to do,
+	// including what other threads took of the cores.
+	speed float64
 }
 
 // NewPool returns a Pool, or an error that names the field that is negative.
@@ -96,9 +98,9 @@ func NewPool(c PoolConfig) (*Pool, error) {
 		c.MaxMemoryKiB = defaultMaxMemory
 	}
 	newCrew := func(width int) crew {
-		return crew{width: width, waiting: newQueue(), wake: make(chan struct{}, c.Workers)}
+		return crew{width: width, waiting: newQueue(), wake: make(chan struct{}, c.Workers), speed: 1}
 	}
-	return &Pool{config: c, lanes: newCrew(eks.Width), whole: newCrew(1), speed: 1}, nil
+	return &Pool{config: c, lanes: newCrew(eks.Width), whole: newCrew(1), foreign: nominalForeign}, nil
 }
 
 // A Claim says for whom a hash is computed, so that nobody can keep others out. See [Hasher.For].
@@ -138,7 +140,7 @@ func (p *Pool) Stats() PoolStats {
 	return PoolStats{
 		Waiting:         p.lanes.waiting.n + p.whole.waiting.n,
 		Running:         p.lanes.tasks + p.whole.tasks,
-		Cost10PerSecond: p.speed * float64(p.config.Workers) / perHash,
+		Cost10PerSecond: p.lanes.speed * float64(p.config.Workers) / perHash,
 	}
 }
 
@@ -178,12 +180,19 @@ func (p *Pool) run(ctx context.Context, t *task) error {
 func (p *Pool) submit(t *task) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.estimate(t)
 	c := &p.whole
 	if t.works[0].hash != nil {
 		c = &p.lanes
 	}
-	if err := p.admit(c, t.claim, time.Until(t.deadline)); err != nil {
+	wait := time.Until(t.deadline)
+	if err := p.admit(c, t.claim, wait); err != nil {
 		return err
+	}
+	if t.works[len(t.works)-1].hash == nil && c == &p.lanes { // it will have to wait there too
+		if err := p.admit(&p.whole, t.claim, wait); err != nil {
+			return err
+		}
 	}
 	if c.waiting.n >= p.config.MaxQueue {
 		victim := c.waiting.evictFor(t.claim.Client)
@@ -195,6 +204,16 @@ func (p *Pool) submit(t *task) error {
 	c.waiting.push(t)
 	p.rouse(c)
 	return nil
+}
+
+// estimate replaces what is not known of the works of t by what was measured.
+func (p *Pool) estimate(t *task) {
+	for i := range t.works {
+		if w := &t.works[i]; w.guessed {
+			t.nominal += p.foreign - w.nominal
+			w.nominal = p.foreign
+		}
+	}
 }
 
 // admit returns why a task of that claim cannot wait in c for so long, or nil. The lock is held.
@@ -213,7 +232,7 @@ func (p *Pool) expect(c *crew, client string) time.Duration {
 	}
 	// Of what is being computed, half is done on average.
 	work := c.running/2 + c.waiting.ahead(client)
-	return time.Duration(float64(work) / (p.speed * float64(p.config.Workers)))
+	return time.Duration(float64(work) / (c.speed * float64(p.config.Workers)))
 }
 
 // refusal returns the error of who would have to wait so long.

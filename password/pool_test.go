@@ -260,6 +260,78 @@ func TestOverload(t *testing.T) {
 	})
 }
 
+// Memory that is in use by other hashes does not hold up bcrypt, which needs none.
+func TestMemoryIsNotOfBcrypt(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		h := pooled(t, 4, PoolConfig{Workers: 1, MaxMemoryKiB: 8})
+		big := mustNew(t, Config{Algorithm: Argon2id, Argon2: Argon2Params{MemoryKiB: 64, Time: 1}, Pool: h.pool})
+		big.observe = func(operation) { time.Sleep(time.Minute) }
+		go func() { _ = big.VerifyAbsent(t.Context(), "x") }()
+		synctest.Wait()
+		begun := time.Now()
+		if err := h.VerifyAbsent(t.Context(), "x"); err != nil || time.Since(begun) > 0 {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		time.Sleep(time.Hour)
+		empty(t, h.pool)
+	})
+}
+
+// Two hashes that come at once to one resting worker are computed by two.
+func TestRouse(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		h := pooled(t, 4, PoolConfig{Workers: 2})
+		if err := h.VerifyAbsent(t.Context(), "x"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		h.pool.mu.Lock()
+		for range 2 {
+			h.pool.rouse(&h.pool.lanes)
+		}
+		workers := h.pool.lanes.workers
+		h.pool.mu.Unlock()
+		if workers != 2 {
+			t.Errorf("%d workers", workers)
+		}
+		time.Sleep(time.Minute)
+		empty(t, h.pool)
+	})
+}
+
+// A hash of other software that takes long is taken for what it takes, once that has been seen.
+func TestForeignEstimate(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		h := pooled(t, 4, PoolConfig{Workers: 1, MaxWait: 5 * time.Second})
+		slow := foreign{format: "slow", derive: func([]byte) []byte { time.Sleep(2 * time.Second); return nil }}
+		for range 8 {
+			if _, err := h.run(t.Context(), h.foreignSteps(slow, guess{}), []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var refused atomic.Int64
+		for range 20 {
+			go func() {
+				var overload *OverloadError
+				begun := time.Now()
+				_, err := h.run(t.Context(), h.foreignSteps(slow, guess{}), []byte("x"))
+				if errors.As(err, &overload) && time.Since(begun) == 0 {
+					refused.Add(1)
+				}
+			}()
+			synctest.Wait()
+		}
+		if n := refused.Load(); n < 15 {
+			t.Errorf("%d refused at once", n)
+		}
+		time.Sleep(time.Hour)
+		empty(t, h.pool)
+	})
+}
+
 // Places that are kept count like tasks: no more are given than can be served in time, in turns, and each is given up once.
 func TestReserve(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package password
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/countersign-auth/countersign/password/internal/eks"
@@ -22,10 +23,8 @@ const (
 func (p *Pool) rouse(c *crew) {
 	switch {
 	case c.idle > 0:
-		select {
-		case c.wake <- struct{}{}:
-		default: // as many wake already as can
-		}
+		c.idle--
+		c.wake <- struct{}{} // has room for every worker
 	case c.workers < p.config.Workers:
 		c.workers++
 		if c == &p.lanes {
@@ -49,7 +48,13 @@ func (p *Pool) rest(c *crew) bool {
 		awake = false
 	}
 	p.mu.Lock()
-	c.idle--
+	if !awake {
+		select {
+		case <-c.wake: // roused at the last moment
+		default:
+			c.idle--
+		}
+	}
 	if !awake && c.waiting.n == 0 {
 		c.workers--
 		return false
@@ -75,7 +80,7 @@ func (p *Pool) workLanes() {
 		full, begun := batch.Len() == eks.Width, time.Now()
 		rounds := batch.Run(sliceRounds)
 		if full {
-			p.measure(time.Duration(rounds)*nominalRound, time.Since(begun))
+			p.measure(&p.lanes, time.Duration(rounds)*nominalRound, time.Since(begun))
 		}
 		tasks = p.leaveLanes(&batch, tasks)
 		yield()
@@ -119,7 +124,7 @@ func (p *Pool) take(c *crew) *task {
 			c.waiting.pop().end(t.ctx.Err())
 		case !t.begun && time.Now().After(t.deadline):
 			c.waiting.pop().end(p.refusal(p.expect(c, t.claim.Client)))
-		case p.memory > 0 && p.memory+t.memory > int64(p.config.MaxMemoryKiB)<<10:
+		case t.memory > 0 && p.memory > 0 && p.memory+t.memory > int64(p.config.MaxMemoryKiB)<<10:
 			return nil
 		default:
 			t.begun = true
@@ -188,9 +193,9 @@ func (p *Pool) moveOn(t *task) {
 	p.rouse(&p.whole)
 }
 
-// workWhole is a worker that computes all else, one work at a time.
+// workWhole is a worker that computes all else, one work at a time. It keeps the ordinary priority: what it runs holds one
+// of Go's processors, and one that the kernel lets wait would hold up the collector, and with it everybody.
 func (p *Pool) workWhole() {
-	yield := lowerPriority()
 	for {
 		t, ok := p.takeWhole()
 		if !ok {
@@ -203,7 +208,7 @@ func (p *Pool) workWhole() {
 			}
 		}
 		p.leave(&p.whole, t, err)
-		yield()
+		runtime.Gosched()
 	}
 }
 
@@ -219,8 +224,10 @@ func (p *Pool) derive(t *task) (err error) {
 	}()
 	w.begin()
 	t.next(w.derive(w.key))
-	if !guessed {
-		p.measure(nominal, time.Since(begun))
+	if guessed {
+		p.measureForeign(time.Since(begun))
+	} else {
+		p.measure(&p.whole, nominal, time.Since(begun))
 	}
 	return nil
 }
@@ -231,6 +238,9 @@ func (p *Pool) takeWhole() (*task, bool) {
 	defer p.mu.Unlock()
 	for {
 		if t := p.take(&p.whole); t != nil {
+			if p.whole.waiting.n > 0 {
+				p.rouse(&p.whole) // there may be memory for one more
+			}
 			return t, true
 		}
 		if !p.rest(&p.whole) {
@@ -239,13 +249,20 @@ func (p *Pool) takeWhole() (*task, bool) {
 	}
 }
 
-// measure takes note of how long work took that had nothing to wait for.
-func (p *Pool) measure(nominal, took time.Duration) {
+// measure takes note of how long work of c took that had nothing to wait for.
+func (p *Pool) measure(c *crew, nominal, took time.Duration) {
 	if took <= 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	weight := min(1, took.Seconds()/memoryOfSpeed.Seconds())
-	p.speed += weight * (nominal.Seconds()/took.Seconds() - p.speed)
+	c.speed += weight * (nominal.Seconds()/took.Seconds() - c.speed)
+}
+
+// measureForeign takes note of how long a hash of other software took, of which nothing else is known.
+func (p *Pool) measureForeign(took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.foreign += (took - p.foreign) / 4
 }

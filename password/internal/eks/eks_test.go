@@ -5,10 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,31 +136,6 @@ func TestCosts(t *testing.T) {
 			t.Errorf("cost %d: %v", cost, err)
 		}
 	}
-}
-
-// While hashes are computed on every processor, the collector and other goroutines go on.
-func TestOutsideTheScheduler(t *testing.T) {
-	if !Outside {
-		t.Skip("SKIPPED: built with purego")
-	}
-	var wg sync.WaitGroup
-	var stop atomic.Bool
-	for range 2 * runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			var b Batch
-			key, salt := keyOf([]byte("long")), [SaltBytes]byte{1}
-			b.Add(NewHash(&key, &salt, 31))
-			for !stop.Load() {
-				b.Run(1 << 12) // a third of a second, in which nothing could preempt it
-			}
-		})
-	}
-	for range 20 {
-		runtime.GC()
-		runtime.Gosched()
-	}
-	stop.Store(true)
-	wg.Wait()
 }
 
 func TestWipe(t *testing.T) {

@@ -1,1 +1,3 @@
+//go:build !purego && !wasm
+
 // This file lets Go declare functions without bodies, for linkname.

@@ -1,4 +1,4 @@
-//go:build !purego
+//go:build !purego && !wasm
 
 package eks
 
@@ -15,9 +15,6 @@ import _ "unsafe" // for linkname
 //
 // Both names are open to linkname by the runtime's promise (go.dev/issue/67401); gVisor uses them likewise. With the
 // build tag purego, all is ordinary Go.
-
-// Outside says that [Batch.Run] holds none of Go's processors.
-const Outside = true
 
 //go:linkname leaveScheduler runtime.entersyscallblock
 func leaveScheduler()

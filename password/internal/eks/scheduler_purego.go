@@ -1,10 +1,8 @@
-//go:build purego
+//go:build purego || wasm
 
 package eks
 
-// Outside says that [Batch.Run] holds none of Go's processors. Without linkname it does, and cannot be preempted: others
-// wait until it returns.
-const Outside = false
+// Without linkname, [Batch.Run] holds one of Go's processors and cannot be preempted: others wait until it returns.
 
 func leaveScheduler() {}
 func enterScheduler() {}
