@@ -3,6 +3,8 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -248,6 +250,64 @@ func TestAttemptsAreEvents(t *testing.T) {
 	if subjects["signupok"] != subjects["loginok"] || subjects["signupok"] != subjects["signupfailed"] || subjects["loginrefused"] == subjects["loginok"] {
 		t.Errorf("subjects %v", subjects)
 	}
+}
+
+// A client that says no more, but still listens, gets its whole answer, and its sign-up counts.
+func TestHalfClosedSignup(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	for i := range 30 {
+		form := url.Values{"email": {fmt.Sprintf("user%d@example.com", i)}, "password": {testkit.Password}}.Encode()
+		conn, err := net.Dial("tcp", s.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(form), form)
+		time.Sleep(time.Duration(i) * 200 * time.Microsecond)
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := io.ReadAll(conn)
+		_ = conn.Close()
+		if strings.Contains(string(answer), `"_id":""`) {
+			t.Errorf("an empty user: %s", answer)
+		}
+	}
+	users, err := s.App.Store.ListUsers(t.Context(), "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(users) == 0 || len(users) > 20 {
+		t.Errorf("%d users", len(users))
+	}
+}
+
+// The places of an account are not used up by those whom its throttle refuses.
+func TestOwnerBesideAFlood(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, "trusted_proxies=127.0.0.1")
+	s.SignUp(t, "mike@example.com")
+	home := guess(t, s, "198.51.100.1", "mike@example.com", testkit.Password)
+	cookie, _, _ := strings.Cut(home.Header.Get("Set-Cookie"), ";")
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for i := range 48 {
+		wg.Go(func() {
+			form := url.Values{"email": {"mike@example.com"}, "password": {wrong}}.Encode()
+			for n := 0; ctx.Err() == nil; n++ {
+				req := s.Request(t, "POST", "/login", form, "Content-Type: application/x-www-form-urlencoded",
+					fmt.Sprintf("X-Forwarded-For: 203.%d.%d.%d", i, n/250, n%250))
+				_, _ = s.Try(t, req.WithContext(ctx))
+			}
+		})
+	}
+	for range 10 {
+		if res := guess(t, s, "192.0.2.1", "mike@example.com", testkit.Password, cookie); res.Status != 200 {
+			t.Errorf("the owner: %d %s", res.Status, res.Body)
+		}
+	}
+	cancel()
+	wg.Wait()
 }
 
 // A storm of logins that the machine cannot do in time is refused with 503, every refusal is counted, who reads does not

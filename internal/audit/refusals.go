@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -62,13 +63,13 @@ func (l *Log) Refused(e store.Event) {
 	l.arm()
 }
 
-// network returns the network of an address of IPv6, and anything else as it is.
+// network returns what the client of that address is counted as, and anything else as it is.
 func network(client string) string {
 	addr, err := netip.ParseAddr(client)
-	if err != nil || !addr.Is6() || addr.Is4In6() {
+	if err != nil {
 		return client
 	}
-	return netip.PrefixFrom(addr, 64).Masked().String()
+	return api.Source(addr)
 }
 
 // arm sees to it that the refusals are written in a minute.

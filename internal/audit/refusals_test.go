@@ -59,7 +59,7 @@ func TestRefusalsOfAMinuteAreOneEvent(t *testing.T) {
 		got := list(t, g)
 		if diff := cmp.Diff([]store.Event{
 			counted(refusal("a", "192.0.2.1"), 501), counted(refusal("a", "192.0.2.2"), 1), counted(refusal("b", "2001:db8:0:1::/64"), 5),
-			counted(refusal("b", "2001:db8:0:2::/64"), 1), counted(refusal("b", "::ffff:192.0.2.1"), 1), counted(refusal("b", ""), 1), counted(other, 1),
+			counted(refusal("b", "2001:db8:0:2::/64"), 1), counted(refusal("b", "192.0.2.1"), 1), counted(refusal("b", ""), 1), counted(other, 1),
 		}, plain(got)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/ratelimit"
 	"github.com/countersign-auth/countersign/internal/store"
@@ -43,6 +45,8 @@ type Attempt struct {
 	// Verify checks the credential and returns the id of its user; false when it is not right. It does the same work
 	// whether the user exists or not. An error is a technical fault, or says that nothing was checked.
 	Verify func(ctx context.Context) (userID string, ok bool, err error)
+	// Passed, if set, is called when the login is certain, for what the method does then.
+	Passed func(ctx context.Context)
 }
 
 // Client is where a request comes from.
@@ -61,8 +65,9 @@ func (c Client) Text() string {
 	return c.Addr.String()
 }
 
-// Network returns what the client is counted as where all of an IPv6 client's addresses are one.
-func (c Client) Network() string { return ratelimit.Source(c.Addr) }
+// Network names all that may be one client: an address or, of IPv6, a whole site (/48), whose 65,536 networks would
+// otherwise have as many turns.
+func (c Client) Network() string { return cmp.Or(api.Site(c.Addr), api.Source(c.Addr)) }
 
 // Session is a login that succeeded.
 type Session struct {
@@ -93,7 +98,7 @@ type Flow struct{ Config }
 func NewFlow(cfg Config) *Flow { return &Flow{cfg} }
 
 // settleTimeout bounds what has to be written after a check, whether its client still waits or not.
-const settleTimeout = 5 * time.Second
+const settleTimeout = 15 * time.Second
 
 // Attempt verifies and, on success, opens a session. ErrInvalid refuses after a check; a [ratelimit.Refusal] and a
 // [password.OverloadError] refuse without one and say when to come back.
@@ -116,26 +121,27 @@ func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
 	}
 	release()
 	userID, ok, err := a.Verify(ctx)
+	hungUp := ctx.Err() != nil
+	passing := ctx
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	if err != nil {
-		if withdrawErr := entry.Withdraw(ctx); withdrawErr != nil {
-			f.warn(ctx, "an attempt that was not checked still counts as failed", userID, withdrawErr)
-		}
-		return Session{}, f.refused(a, err)
+		return Session{}, f.unchecked(ctx, a, entry, err, hungUp)
 	}
-	if !ok {
-		return Session{}, f.failed(ctx, a, entry, userID, "wrong_credential")
-	}
-	user, err := f.Users.User(ctx, userID)
+	user, err := f.Users.User(ctx, userID) // also when it is not needed, for its time
 	switch {
+	case !ok:
+		return Session{}, f.failed(ctx, a, entry, userID, "wrong_credential")
 	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
 		return Session{}, f.failed(ctx, a, entry, userID, "no_user")
 	case err != nil:
 		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
 	case user.Disabled():
 		return Session{}, f.failed(ctx, a, entry, userID, "disabled")
+	}
+	if a.Passed != nil {
+		a.Passed(passing)
 	}
 	return f.open(ctx, a, entry, user, deviceToken)
 }
@@ -180,6 +186,20 @@ func (f *Flow) failed(ctx context.Context, a Attempt, entry *ratelimit.Entry, us
 		return err
 	}
 	return ErrInvalid
+}
+
+// unchecked settles an attempt whose credential was not checked, and returns err. Who hangs up meanwhile has made the server
+// work all the same: that stays on the account of the address, if not of the user.
+func (f *Flow) unchecked(ctx context.Context, a Attempt, entry *ratelimit.Entry, err error, hungUp bool) error {
+	settle := entry.Withdraw
+	if hungUp {
+		settle = entry.Abandoned
+		f.Audit.Refused(f.event(a, "", audit.Refused, "hung_up"))
+	}
+	if settleErr := settle(ctx); settleErr != nil {
+		f.warn(ctx, "an attempt that was not checked still counts as failed", "", settleErr)
+	}
+	return f.refused(a, err)
 }
 
 // refused counts an attempt that was not checked, if that is what err says, and returns err.

@@ -10,7 +10,7 @@ import (
 // remarkAfter is how old the mark of a known pair may get before a login from a device renews it.
 const remarkAfter = day
 
-// Entry is an attempt that was let in and counts as failed. One of Failed, Passed and Withdraw settles it; what is
+// Entry is an attempt that was let in and counts as failed. One of Failed, Passed, Withdraw and Abandoned settles it; what is
 // called after that does nothing. It belongs to one goroutine.
 type Entry struct {
 	logins  *Logins // nil when nothing is counted
@@ -23,8 +23,8 @@ type Entry struct {
 // Failed says that the credential was checked and is wrong. What was counted stays.
 func (e *Entry) Failed() { e.settled = true }
 
-// Passed says that the attempt logged in: it was the owner. It clears the failures of strangers at the account and those
-// of the pair or the device, marks the pair as known, and takes its own count off the address. The other failures of the
+// Passed says that the attempt logged in: it was the owner. It clears the failures of the pair or the device, and those of
+// strangers at the account if it was one itself, or if they are so many that no stranger is let in; it marks the pair as known, and takes its own count off the address. The other failures of the
 // address stay: somebody with an account of his own could clear them after each few guesses at others.
 // An error leaves some of that undone, which is no reason to refuse the login. It goes on when ctx has ended.
 func (e *Entry) Passed(ctx context.Context) error {
@@ -51,7 +51,13 @@ func (e *Entry) Passed(ctx context.Context) error {
 	for _, c := range e.seen {
 		switch {
 		case charged[c.Key]:
-		case c.Key == e.names.account, c.Key == e.names.device:
+		case c.Key == e.names.account:
+			// Strangers are not let in again because the owner came: they could watch for it, and an account that does
+			// not exist has no owner. Only the end of the row ends with it.
+			if stop := e.logins.policy.Account.Stop; c.Count >= stop {
+				edits = append(edits, edit{seen: c, apply: applyCleared})
+			}
+		case c.Key == e.names.device:
 			edits = append(edits, edit{seen: c, apply: applyCleared})
 		case c.Key == e.names.pair: // the login of a device: the address is the owner's, for the day without the cookie
 			edits = append(edits, edit{seen: c, apply: func(c store.Counter, now time.Time) (store.Counter, bool) {
@@ -71,6 +77,22 @@ func (e *Entry) Withdraw(ctx context.Context) error {
 	}
 	e.settled = true
 	return e.logins.ledger.change(ctx, undo(e.charges))
+}
+
+// Abandoned says that the client hung up before the credential was checked. It is Withdraw, but for the address: hanging up
+// must not be a way to have the server work for nothing. It goes on when ctx has ended.
+func (e *Entry) Abandoned(ctx context.Context) error {
+	if e.logins == nil || e.settled {
+		return nil
+	}
+	e.settled = true
+	var back []charge
+	for _, c := range e.charges {
+		if c.reason != ReasonAddress {
+			back = append(back, c)
+		}
+	}
+	return e.logins.ledger.change(ctx, undo(back))
 }
 
 // Weigh makes a failure count extra times more at its address, as [Spray] advises. It may follow Failed.

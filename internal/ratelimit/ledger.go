@@ -17,7 +17,7 @@ const (
 	// contentionWait is what an attempt is told to wait that could not be counted.
 	contentionWait = time.Second
 	// settleTime bounds what is written when an attempt is over. It is done even if the client has gone.
-	settleTime = 5 * time.Second
+	settleTime = 10 * time.Second
 )
 
 // charge is a counter that an attempt raises.
@@ -87,11 +87,18 @@ func (l *ledger) reserve(ctx context.Context, keys []string, recall func() *Refu
 		if !errors.Is(err, store.ErrConflict) {
 			return nil, nil, fmt.Errorf("ratelimit: %w", err)
 		}
-		if err := l.rewrite(ctx, undo(charges[:n])); err != nil && !errors.Is(err, store.ErrConflict) {
+		if err := l.takeBack(ctx, charges[:n]); err != nil {
 			return nil, nil, err
 		}
 	}
 	return nil, nil, &Refusal{RetryAfter: contentionWait, Reason: ReasonContention}
+}
+
+// takeBack undoes charges of which others were faster.
+func (l *ledger) takeBack(ctx context.Context, charges []charge) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	return l.rewrite(ctx, undo(charges))
 }
 
 // refuse returns why an attempt under these charges is not let in: the longest wait of all, or nil.
@@ -180,9 +187,10 @@ func (l *ledger) change(ctx context.Context, edits []edit) error {
 	return l.rewrite(ctx, edits)
 }
 
-// rewrite is change for a caller that has the locks and a time of its own.
+// rewrite is change for a caller that has the locks. It goes on until ctx ends: what is not taken back holds up somebody
+// who has done nothing.
 func (l *ledger) rewrite(ctx context.Context, edits []edit) error {
-	for try := range maxTries {
+	for try := 0; ; try++ {
 		if err := pause(ctx, try); err != nil {
 			return err
 		}
@@ -208,7 +216,6 @@ func (l *ledger) rewrite(ctx context.Context, edits []edit) error {
 			return err
 		}
 	}
-	return fmt.Errorf("ratelimit: other nodes were faster %d times: %w", maxTries, store.ErrConflict)
 }
 
 // reread returns the edits with the counters as they are now.
@@ -233,7 +240,7 @@ func pause(ctx context.Context, try int) error {
 	if try < 2 {
 		return ctx.Err()
 	}
-	t := time.NewTimer(rand.N(time.Duration(min(try, 8)) * 2 * time.Millisecond))
+	t := time.NewTimer(rand.N(time.Duration(min(try, 16)) * 2 * time.Millisecond))
 	defer t.Stop()
 	select {
 	case <-t.C:

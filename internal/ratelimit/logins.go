@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -55,13 +56,13 @@ const (
 type names struct{ account, pair, address, network, device string }
 
 func (l *Logins) names(a Attempt) names {
-	client := Source(a.Client)
+	client := api.Source(a.Client)
 	n := names{
 		account: l.accountKey(a.Account),
 		pair:    l.keys.of("login-pair", a.Account, client),
 		address: l.keys.of("login-address", client),
 	}
-	if wide := network(a.Client); wide != "" {
+	if wide := api.Site(a.Client); wide != "" {
 		n.network = l.keys.of("login-network", wide)
 	}
 	if a.Device != "" {

@@ -22,8 +22,9 @@ func TestOwnerLogsInWhileStrangersAttack(t *testing.T) {
 		}
 	}
 	refused(t, l, from(attacker(50)), ratelimit.ReasonAccount)
-	pass(t, l, from(home))            // the address is known
-	fail(t, l, from(attacker(51)), 1) // a success clears the account, seen at once by whom no refusal is remembered
+	pass(t, l, from(home)) // the address is known
+	// Nobody can tell by it that the owner came, nor that there is one.
+	refused(t, l, from(attacker(51)), ratelimit.ReasonAccount)
 
 	exhaust(t, l, c)
 	refused(t, l, from(attacker(1000)), ratelimit.ReasonExhausted)
@@ -253,4 +254,23 @@ func TestClockIsSetBack(t *testing.T) {
 			refused(t, l, from(home), ratelimit.ReasonPair)
 		})
 	}
+}
+
+// Who hangs up in time has not failed at the account, but has used up something of the address.
+func TestAbandoned(t *testing.T) {
+	t.Parallel()
+	l, _ := setUp(t)
+	for n := 0; ; n++ {
+		e, r := enter(t, l, from(home))
+		if r != nil {
+			if r.Reason != ratelimit.ReasonAddress || n < 50 {
+				t.Errorf("refused after %d: %v", n, r)
+			}
+			break
+		}
+		if err := e.Abandoned(t.Context()); err != nil || n > 500 {
+			t.Fatal(n, err)
+		}
+	}
+	pass(t, l, from(attacker(1)))
 }

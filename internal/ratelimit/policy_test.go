@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -189,11 +190,11 @@ func TestAddresses(t *testing.T) {
 		"fe80::1%eth0":         {"fe80::/64", "fe80::/48"},
 	} {
 		a := netip.MustParseAddr(in)
-		if got := [2]string{Source(a), network(a)}; got != want {
+		if got := [2]string{api.Source(a), api.Site(a)}; got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
 		}
 	}
-	if Source(netip.Addr{}) == "" || network(netip.Addr{}) != "" {
+	if api.Source(netip.Addr{}) == "" || api.Site(netip.Addr{}) != "" {
 		t.Error("no address at all")
 	}
 }

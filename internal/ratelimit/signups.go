@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -33,9 +34,9 @@ func (s *Signups) Enter(ctx context.Context, client netip.Addr) (*Signup, error)
 	if s.disabled {
 		return &Signup{}, nil
 	}
-	keys := []string{s.keys.of("signup-address", Source(client))}
+	keys := []string{s.keys.of("signup-address", api.Source(client))}
 	rules := []Bucket{s.policy.Signup, s.policy.SignupNetwork}
-	if wide := network(client); wide != "" {
+	if wide := api.Site(client); wide != "" {
 		keys = append(keys, s.keys.of("signup-network", wide))
 	}
 	recall := func() *Refusal { return s.refused.refusal(s.ledger.now(), keys[0]) }

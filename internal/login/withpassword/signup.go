@@ -21,6 +21,9 @@ import (
 // between a free address and a taken one.
 const hideStep = 100 * time.Millisecond
 
+// createTimeout bounds the writing of a user.
+const createTimeout = 10 * time.Second
+
 // SignUp makes a user for a client, if its network does not make too many. An [InvalidError] names every field that is
 // refused; ErrTaken says that somebody has the address. A [ratelimit.Refusal] and a [password.OverloadError] say when to
 // come back.
@@ -32,7 +35,7 @@ func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Cli
 	if err != nil {
 		return store.User{}, err
 	}
-	hasher := s.Hasher(claim(client, address.Key))
+	hasher := s.Hasher(claim(client, "signup "+address.Key)) // not the account's: it could fill up the places of its logins
 	release, err := hasher.Reserve()
 	if err != nil {
 		return store.User{}, s.refused(client, address, err)
@@ -45,8 +48,8 @@ func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Cli
 	release()
 	user, err := s.create(ctx, hasher, address, pw, client)
 	var overload *password.OverloadError
-	if errors.As(err, &overload) || ctx.Err() != nil {
-		if err := entry.Withdraw(context.WithoutCancel(ctx)); err != nil {
+	if errors.As(err, &overload) { // nothing was done; what was, counts, even if the client has hung up
+		if err := entry.Withdraw(ctx); err != nil {
 			s.Log.LogAttrs(ctx, slog.LevelWarn, "a sign-up that was not made still counts", slog.Any("error", err))
 		}
 		return store.User{}, s.refused(client, address, err)
@@ -108,6 +111,9 @@ func (s *Service) create(ctx context.Context, hasher Hasher, address login.Addre
 	if err != nil {
 		return store.User{}, err
 	}
+	// From here on it is done to its end, whether the client still waits or not.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
+	defer cancel()
 	err = s.Users.CreateUser(ctx, user, store.Credential{
 		UserID: user.ID, Method: Method, Key: address.Key, Data: data{Hash: hash}.encode(),
 		CreatedAt: user.CreatedAt, UpdatedAt: user.UpdatedAt, Version: 1,

@@ -78,6 +78,14 @@ type data struct {
 	Imported bool `json:"imported,omitempty"`
 }
 
+// decode returns what is in a credential of this method.
+func decode(c store.Credential) (d data, err error) {
+	if err := json.Unmarshal(c.Data, &d); err != nil {
+		return d, errors.New("a credential is not readable") // the decoder's error could quote the hash
+	}
+	return d, nil
+}
+
 func (d data) encode() []byte {
 	b, _ := json.Marshal(d) // a string and a bool always marshal
 	return b
@@ -91,10 +99,15 @@ func (s *Service) LogIn(ctx context.Context, email, pw string, client login.Clie
 		account = address.Key
 	}
 	hasher := s.Hasher(claim(client, account))
+	var found store.Credential
 	return s.Flow.Attempt(ctx, login.Attempt{
 		Method: Method, Client: client, Account: account, Guess: pw,
 		Reserve: hasher.Reserve,
-		Verify:  func(ctx context.Context) (string, bool, error) { return s.verify(ctx, hasher, address.Key, pw) },
+		Verify: func(ctx context.Context) (_ string, ok bool, err error) {
+			found, ok, err = s.verify(ctx, hasher, address.Key, pw)
+			return found.UserID, ok, err
+		},
+		Passed: func(ctx context.Context) { s.renewIfNeeded(ctx, hasher, found, pw) },
 	})
 }
 
@@ -103,33 +116,33 @@ func claim(client login.Client, account string) password.Claim {
 	return password.Claim{Client: client.Network(), Subject: account}
 }
 
-// verify does the same hashing whether the address has a user or not. Key is empty when what was given is no address.
-func (s *Service) verify(ctx context.Context, hasher Hasher, key, pw string) (userID string, ok bool, err error) {
-	if key == "" {
-		return "", false, hasher.VerifyAbsent(ctx, pw)
-	}
-	c, err := s.Users.Credential(ctx, Method, key)
+// verify checks the password of the user with that address, and returns the credential that it found. It does the same
+// work whether the address has a user or not. Key is empty when what was given is no address; nobody has that one.
+func (s *Service) verify(ctx context.Context, hasher Hasher, key, pw string) (c store.Credential, ok bool, err error) {
+	c, err = s.Users.Credential(ctx, Method, key)
 	if errors.Is(err, store.ErrNotFound) {
-		return "", false, hasher.VerifyAbsent(ctx, pw)
+		return c, false, hasher.VerifyAbsent(ctx, pw)
 	}
 	if err != nil {
-		return "", false, err
+		return c, false, err
 	}
-	var d data
-	if err := json.Unmarshal(c.Data, &d); err != nil {
-		return "", false, errors.New("a credential is not readable") // the decoder's error could quote the hash
+	d, err := decode(c)
+	if err != nil {
+		return c, false, err
 	}
 	check := hasher.Verify
 	if d.Imported {
 		check = hasher.VerifyImported
 	}
-	if ok, err = check(ctx, d.Hash, pw); !ok || err != nil {
-		return c.UserID, false, err
-	}
-	if d.Imported || hasher.NeedsRehash(d.Hash) {
+	ok, err = check(ctx, d.Hash, pw)
+	return c, ok, err
+}
+
+// renewIfNeeded renews a hash that is not what would be written today.
+func (s *Service) renewIfNeeded(ctx context.Context, hasher Hasher, c store.Credential, pw string) {
+	if d, err := decode(c); err == nil && (d.Imported || hasher.NeedsRehash(d.Hash)) {
 		s.renew(ctx, hasher, c, pw)
 	}
-	return c.UserID, true, nil
 }
 
 // renew hashes a password that was right under the settings of today. What goes wrong here must not refuse a login
