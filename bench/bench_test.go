@@ -25,6 +25,7 @@ func TestParse(t *testing.T) {
 		{"-warmup -1s", "-warmup"},
 		{"-rounds 0", "at least 1"},
 		{"-load-core 0", "must differ"},
+		{"-guesses 19 timing", "-guesses"},
 		{"-rounds 1 profile", ""},
 		{"-only plain -other-binary ./x storm", "-other-binary needs"},
 		{"-neighbour profile", "-neighbour needs"},

@@ -11,12 +11,14 @@ import (
 const (
 	jobLoad  = "run-load"
 	jobFlood = "run-flood"
+	jobProbe = "run-probe"
 	jobSpin  = "run-spin"
 )
 
 var jobs = map[string]func(context.Context, io.Reader, io.Writer) error{
 	jobLoad:  runLoad,
 	jobFlood: runFlood,
+	jobProbe: runProbe,
 	jobSpin:  runSpin,
 }
 

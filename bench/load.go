@@ -100,23 +100,28 @@ func percentile(sorted []time.Duration, p float64) time.Duration {
 
 // observe puts i under the load of crowds.
 func (b *bench) observe(ctx context.Context, i *instance, crowds ...crowd) (sight, error) {
-	plan, err := json.Marshal(phase{i.addr(), i.cmd.Process.Pid, b.warmup, b.duration, crowds})
+	var seen sight
+	err := b.onJob(ctx, i, jobLoad, phase{i.addr(), i.cmd.Process.Pid, b.warmup, b.duration, crowds}, &seen)
+	return seen, err
+}
+
+// onJob has job do what plan says to i. Both plan and what was seen cross as JSON.
+func (b *bench) onJob(ctx context.Context, i *instance, job string, plan, seen any) error {
+	in, err := json.Marshal(plan)
 	if err != nil {
-		return sight{}, err
+		return err
 	}
-	cmd, err := b.onLoadCore(ctx, jobLoad)
+	cmd, err := b.onLoadCore(ctx, job)
 	if err != nil {
-		return sight{}, err
+		return err
 	}
 	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(plan), &stderr
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return sight{}, fmt.Errorf("%s: %w: %s\n%s", i.label, err, bytes.TrimSpace(stderr.Bytes()), tail(i.stderr))
+		return fmt.Errorf("%s: %w: %s\n%s", i.label, err, bytes.TrimSpace(stderr.Bytes()), tail(i.stderr))
 	}
-	var seen sight
-	err = json.Unmarshal(out, &seen)
-	return seen, err
+	return json.Unmarshal(out, seen)
 }
 
 // onLoadCore is this program again, for one job, pinned to the load's core.

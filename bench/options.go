@@ -24,6 +24,7 @@ type options struct {
 	otherBinary string // another build of Countersign; empty means none
 	otherLabel  string
 	neighbour   bool
+	guesses     int // of each kind, in timing
 	check       bool
 }
 
@@ -55,6 +56,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.otherBinary, "other-binary", "", "`file` of another build of Countersign, for a row of its own (storm)")
 	flags.StringVar(&o.otherLabel, "other-label", "Countersign, other build", "name of that row")
 	flags.BoolVar(&o.neighbour, "neighbour", false, "run a busy loop beside the servers on their core (storm)")
+	flags.IntVar(&o.guesses, "guesses", 300, "guesses of each kind (timing)")
 	flags.BoolVar(&o.check, "check", false, "exit with 1 when a target is missed")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -86,6 +88,9 @@ func (o options) validate() error {
 	}
 	if o.warmup < 0 || o.warmup%time.Second != 0 {
 		errs = append(errs, errors.New("-warmup must be whole seconds"))
+	}
+	if o.guesses < 20 { // the statistics are approximations
+		errs = append(errs, errors.New("-guesses must be at least 20"))
 	}
 	if o.serverCore == o.loadCore {
 		errs = append(errs, errors.New("-server-core and -load-core must differ"))

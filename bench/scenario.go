@@ -30,6 +30,7 @@ var scenarios = []scenario{
 	{"logins", groups, groups, (*bench).logins},
 	{"storm", groups, []string{groupCountersign}, (*bench).storm},
 	{"flood", []string{groupCountersign}, []string{groupCountersign}, (*bench).flood},
+	{"timing", []string{groupCountersign}, []string{groupCountersign}, (*bench).timing},
 }
 
 func scenarioNames() []string {
