@@ -45,8 +45,8 @@ const (
 // While it computes bcrypt, a thread holds none of Go's processors (GOMAXPROCS), so that other goroutines run, and
 // garbage is collected, as if it were not there, and the kernel shares out the cores. Where it has priorities of threads
 // (Linux), these have a lower one than the rest of the process: beside a thread that wants all of a core, they get about
-// a fifth of it, and all when it pauses. They begin with the first hash, and end when there has been none for some
-// seconds. Elsewhere, and when built with the tag purego, logins and all else share the cores alike.
+// a fifth of it, and all when it pauses. Elsewhere, and when built with the tag purego, they share alike. Other
+// algorithms are ordinary goroutines. Threads begin with the first hash, and end when there has been none for some seconds.
 //
 // A worker holds about 17 KiB of state, whatever it does, and overwrites it after each hash.
 //
