@@ -49,7 +49,7 @@
 //
 // # How hashes are computed
 //
-// A [Pool] computes them on a few threads, in slices of about a millisecond:
+// A [Pool] computes them on a few threads, in slices of one to two milliseconds:
 // bcrypt up to four side by side on a core, which takes about a third of the
 // time of one after the other; all else one to a thread. Waiting hashes are
 // begun in turns among those who want them ([Claim]), and a hash that could

@@ -37,7 +37,7 @@ const (
 	maxPerSubject = 16
 )
 
-// A Pool computes the hashes of one or more Hashers on a bounded number of threads, in slices of about a millisecond.
+// A Pool computes the hashes of one or more Hashers on a bounded number of threads, in slices of one to two milliseconds.
 // At the end of a slice the hashes that are done leave, waiting ones join, and those whose context has ended are
 // dropped. bcrypt runs in lanes, up to four hashes side by side on a core in not much more time than one takes alone;
 // other algorithms run one to a thread.

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// sliceRounds are the rounds of bcrypt between two looks at the queue: about a millisecond with all lanes at work.
-	sliceRounds = 16
+	// sliceRounds are the rounds of bcrypt between two looks at the queue: one to two milliseconds. Shorter ones cost more of the
+	// others' time, for the changes between threads.
+	sliceRounds = 24
 
 	// idleTime is how long a worker without work keeps its thread.
 	idleTime = 5 * time.Second
