@@ -29,6 +29,13 @@ type User struct {
 	Email string
 	// EmailKey is the canonical form of Email. It is unique.
 	EmailKey string
+	// Roles are what applications let the user do, sorted.
+	Roles []string
+	// Data is a JSON object that is the user's own, AdminData one that the user may read and never write. Nil stands for
+	// an empty one.
+	Data, AdminData []byte
+	// Epoch is a random text that the user's sessions and tokens carry. Those that carry another one are ended.
+	Epoch string
 	// DisabledAt is when the user was disabled; zero for a user who may log in.
 	DisabledAt time.Time
 	CreatedAt  time.Time
@@ -55,13 +62,55 @@ type Credential struct {
 	Version int64
 }
 
+// Proof names the credential that a login was proved by, and its version then.
+type Proof struct {
+	Method, Key string
+	Version     int64
+}
+
+// Session is a login that lasts.
+type Session struct {
+	// ID is a UUIDv7.
+	ID     string
+	UserID string
+	// Epoch is the user's at the login.
+	Epoch string
+	// Generation counts the refresh tokens that the session has had. The first has 1.
+	Generation int64
+	// Chain is what the newest refresh tokens are known by. No store looks into it.
+	Chain []byte
+	// Methods are the ways in which the user has proved who they are (RFC 8176).
+	Methods []string
+	// Brief says that the session is not to outlive the browser or the day.
+	Brief bool
+	// Device describes the client as it described itself, and Client is its address, both at the last use.
+	Device, Client string
+	// AuthAt is when the user proved who they are.
+	AuthAt     time.Time
+	CreatedAt  time.Time
+	LastUsedAt time.Time
+	// ExpiresAt is when the session counts as ended and may be deleted.
+	ExpiresAt time.Time
+}
+
+// Revocation says that tokens are void that carry Key as their session's id or as their user's epoch.
+type Revocation struct {
+	// Position orders revocations. The store assigns it.
+	Position int64
+	Key      string
+	// ExpiresAt is when no such token can be alive any more.
+	ExpiresAt time.Time
+}
+
 // SigningKey is a key that signs tokens.
 type SigningKey struct {
 	ID        string
 	Algorithm string
-	// Private is the key in PKCS #8.
+	// Private is the sealed private key or secret. No store looks into it.
 	Private   []byte
 	CreatedAt time.Time
+	// SignsAt is when the key begins to sign. Until then it is only published.
+	SignsAt time.Time
 }
 
 // Counter counts what happened to one key since it was last cleared, such as the failed logins of an account.
@@ -117,10 +166,11 @@ type Users interface {
 	User(ctx context.Context, id string) (User, error)
 	// UserByEmail returns the user whose canonical address is key.
 	UserByEmail(ctx context.Context, key string) (User, error)
-	// UpdateUser writes u over the record of its ID if that has u.Version, and counts the version up.
-	UpdateUser(ctx context.Context, u User) error
-	// DeleteUser deletes the user with everything that belongs to it.
-	DeleteUser(ctx context.Context, id string) error
+	// UpdateUser writes u over the record of its ID if that has u.Version, counts the version up, and writes the
+	// revocations: all or nothing.
+	UpdateUser(ctx context.Context, u User, revoked ...Revocation) error
+	// DeleteUser deletes the user with everything that belongs to it, and writes the revocations: all or nothing.
+	DeleteUser(ctx context.Context, id string, revoked ...Revocation) error
 }
 
 // Directory lists users.
@@ -136,14 +186,51 @@ type Credentials interface {
 	// UpdateCredential writes c over the record of its Method and Key if that has c.Version and c.UserID,
 	// and counts the version up.
 	UpdateCredential(ctx context.Context, c Credential) error
+	// ChangeCredential does what UpdateCredential does and ends the sessions of the user, as EndSessions does, but for the
+	// one whose id is keep, if any: all or nothing.
+	ChangeCredential(ctx context.Context, c Credential, keep string, until time.Time) error
+}
+
+// Sessions keeps sessions. A session that has expired counts as present until it is deleted: whoever reads one looks at
+// its ExpiresAt, and at its Epoch.
+type Sessions interface {
+	// CreateSession writes s. ErrNotFound when there is no such user; ErrConflict when proof names a credential (its
+	// Method is not empty) that has another version now, or is no longer there. Of more than limit sessions of the user,
+	// those used the longest ago are ended, as EndSessions does. A limit of 0 is none.
+	CreateSession(ctx context.Context, s Session, proof Proof, limit int, until time.Time) error
+	// Session returns the session of that id and its user.
+	Session(ctx context.Context, id string) (Session, User, error)
+	// ListSessions returns the sessions of a user, the one used last first.
+	ListSessions(ctx context.Context, userID string) ([]Session, error)
+	// RotateSession writes Generation, Chain, Device, Client, LastUsedAt and ExpiresAt of s over the record of its ID if
+	// that has the Generation before. Of several callers at once exactly one writes; the others get ErrConflict.
+	RotateSession(ctx context.Context, s Session) error
+	// EndSessions deletes those sessions of a user that which selects, and writes a revocation of each that expires at
+	// until: all or nothing. It says how many they were.
+	EndSessions(ctx context.Context, userID string, which Which, until time.Time) (n int, err error)
+}
+
+// Which selects sessions by their ids. The zero value selects all.
+type Which struct{ Only, Except string }
+
+// Revocations keeps what tells the nodes of a server, and through them other verifiers, which tokens are void.
+type Revocations interface {
+	// Revocations returns at most limit revocations in the order of their positions, from the first greater than
+	// after. Once it has returned one, no later write gets a position that is not greater.
+	Revocations(ctx context.Context, after int64, limit int) ([]Revocation, error)
 }
 
 // Keys keeps the keys that sign tokens.
 type Keys interface {
-	// FirstKey writes k if there is no key yet. Of several callers at once exactly one writes.
-	FirstKey(ctx context.Context, k SigningKey) error
-	// SigningKeys returns all keys, the newest first.
+	// AddKey writes k if the key written last has the id newest, or is none and newest is empty. Of several callers at
+	// once exactly one writes; the others get ErrConflict. ErrExists when the id is taken.
+	AddKey(ctx context.Context, k SigningKey, newest string) error
+	// SigningKeys returns all keys, the one written last first.
 	SigningKeys(ctx context.Context) ([]SigningKey, error)
+	// ReplaceKey writes sealed as the Private of the key of that id, if it is old now; else ErrConflict.
+	ReplaceKey(ctx context.Context, id string, old, sealed []byte) error
+	// DeleteKey deletes a key.
+	DeleteKey(ctx context.Context, id string) error
 }
 
 // Counters keeps counters. A counter whose ExpiresAt is not after now is absent.
@@ -155,8 +242,13 @@ type Counters interface {
 	// ErrConflict. N is how many were written; those stay. Each swap is atomic, all together need not be.
 	// A crash may lose the newest swaps if the power fails too, and not otherwise.
 	SwapCounters(ctx context.Context, now time.Time, counters ...Counter) (n int, err error)
-	// DeleteExpiredCounters deletes at most limit counters that have expired at now, and says how many.
-	DeleteExpiredCounters(ctx context.Context, now time.Time, limit int) (n int, err error)
+}
+
+// Sweeper deletes what has expired.
+type Sweeper interface {
+	// DeleteExpired deletes of each kind of record that expires at most limit that have expired at now, and reports
+	// whether there may be more.
+	DeleteExpired(ctx context.Context, now time.Time, limit int) (more bool, err error)
 }
 
 // Events keeps the audit log.
@@ -172,6 +264,10 @@ type Secrets interface {
 	// FirstSecret writes value under that name if there is none yet, and returns what is there then: the same for
 	// every caller.
 	FirstSecret(ctx context.Context, name string, value []byte) ([]byte, error)
+	// Secret returns the value under that name.
+	Secret(ctx context.Context, name string) ([]byte, error)
+	// ReplaceSecret writes value under that name, if old is there now; else ErrConflict.
+	ReplaceSecret(ctx context.Context, name string, old, value []byte) error
 }
 
 // Store is everything that a server keeps.
@@ -179,8 +275,11 @@ type Store interface {
 	Users
 	Directory
 	Credentials
+	Sessions
+	Revocations
 	Keys
 	Counters
+	Sweeper
 	Events
 	Secrets
 	// Ping reports whether the database answers.
