@@ -15,20 +15,20 @@ import (
 //
 // A token of this server lives for minutes and is believed without the database. One of the founding app may live for
 // ever, so its user is looked up each time and must not be disabled.
-func Holder(users store.Users) func(context.Context, *jwt.Token) (token.Holder, bool, error) {
-	return func(ctx context.Context, t *jwt.Token) (token.Holder, bool, error) {
+func Holder(users store.Users) func(context.Context, *jwt.Token) (*token.Holder, bool, error) {
+	return func(ctx context.Context, t *jwt.Token) (*token.Holder, bool, error) {
 		holder, ok := token.HolderOf(t)
 		if !ok || !holder.Legacy {
-			return holder, ok, nil
+			return &holder, ok, nil
 		}
 		user, err := users.User(ctx, holder.ID)
 		if errors.Is(err, store.ErrNotFound) {
-			return token.Holder{}, false, nil
+			return nil, false, nil
 		}
 		if err != nil {
-			return token.Holder{}, false, fmt.Errorf("user of a token: %w", err)
+			return nil, false, fmt.Errorf("user of a token: %w", err)
 		}
 		holder.Email = user.Email
-		return holder, !user.Disabled(), nil
+		return &holder, !user.Disabled(), nil
 	}
 }

@@ -93,7 +93,7 @@ func (a *App) Handler() (http.Handler, error) {
 		}
 	}
 	err := account.Routes(rt, account.HTTP{
-		Log: a.log, Users: a.Store, Tokens: a.Tokens, Realm: realm, TokenParameter: a.Config.TokenQueryParameter,
+		Log: a.log, Users: a.Store, Tokens: a.Tokens, Now: a.now, Realm: realm, TokenParameter: a.Config.TokenQueryParameter,
 	})
 	if err != nil {
 		return nil, err

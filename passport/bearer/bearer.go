@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/countersign-auth/countersign/jwt"
@@ -43,11 +44,12 @@ type Strategy[U any] struct {
 	find      find
 	challenge problem.Challenge
 	absent    passport.Failure
+	cache     *Cache[U] // nil without one
 }
 
 // New returns a strategy that takes the token of a request, has verifier check it, and asks load for its user.
 func New[U any](verifier Verifier, load Load[U], cfg Config) (*Strategy[U], error) {
-	if v := reflect.ValueOf(verifier); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() || load == nil {
+	if isNil(verifier) || load == nil {
 		return nil, errors.New("bearer: New needs a verifier and a load function")
 	}
 	extract := cfg.Extract.orDefault()
@@ -92,6 +94,22 @@ func (s *Strategy[U]) Authenticate(r *http.Request) (passport.Outcome[U], error)
 }
 
 func (s *Strategy[U]) check(ctx context.Context, token string) (passport.Outcome[U], error) {
+	if s.cache == nil {
+		return s.verify(ctx, token)
+	}
+	e, hash := s.cache.find(token)
+	if e != nil {
+		return passport.Success(e.user, e.token), nil
+	}
+	before, token := s.cache.now(), strings.Clone(token)
+	o, err := s.verify(ctx, token)
+	if user, ok := o.User(); ok {
+		s.cache.remember(hash, token, o.Info().(*jwt.Token), user, before)
+	}
+	return o, err
+}
+
+func (s *Strategy[U]) verify(ctx context.Context, token string) (passport.Outcome[U], error) {
 	tok, err := s.verifier.Verify(ctx, token)
 	if err != nil {
 		return s.unverified(err)
@@ -142,6 +160,11 @@ func (s *Strategy[U]) refuse(err error) (passport.Outcome[U], error) {
 		}
 	}
 	return passport.FromError[U](err)
+}
+
+func isNil(v Verifier) bool {
+	r := reflect.ValueOf(v)
+	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 func (s *Strategy[U]) withError(code, description string) problem.Challenge {
