@@ -54,7 +54,7 @@ func tokenSign(w *world) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		access, err := a.Tokens.Mint(token.User{ID: u.ID, Email: u.Email}, session.String())
+		access, err := a.Tokens.Mint(token.Grant{User: u, Session: session.String()})
 		if err != nil {
 			return err
 		}

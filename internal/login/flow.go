@@ -152,7 +152,7 @@ func (f *Flow) open(ctx context.Context, a Attempt, entry *ratelimit.Entry, user
 	if err != nil {
 		return Session{}, err
 	}
-	access, err := f.Tokens.Mint(token.User{ID: user.ID, Email: user.Email}, id.String())
+	access, err := f.Tokens.Mint(token.Grant{User: user, Session: id.String(), AuthAt: f.Now()})
 	if err != nil {
 		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
 	}

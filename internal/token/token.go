@@ -9,9 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/jwt"
@@ -41,11 +40,14 @@ const Leeway = 30 * time.Second
 type Service struct {
 	cfg    Config
 	sign   *jwt.Key
+	verify []*jwt.Key
 	typ    string
 	own    *jwt.Verifier
 	legacy *jwt.Verifier // nil when there are no legacy tokens
-	keys   []store.SigningKey
-	jwks   []byte
+	// legacyKey is what legacy verifies with.
+	legacyKey *jwt.Key
+	keys      []store.SigningKey
+	jwks      []byte
 }
 
 // Open returns a Service. Without a secret it signs with the newest key in the store, and makes the first one there.
@@ -55,24 +57,23 @@ func Open(ctx context.Context, keys store.Keys, cfg Config) (*Service, error) {
 	}
 	s := &Service{cfg: cfg}
 	types := []string{"at+jwt"}
-	var verify []*jwt.Key
 	if len(cfg.Secret) > 0 {
 		key, err := jwt.NewSecretKey(jwt.HS256, cfg.Secret, jwt.KeyOptions{InsecureAllowShortSecret: cfg.InsecureAllowShortSecret})
 		if err != nil {
 			return nil, fmt.Errorf("jwt.secret: %w", err)
 		}
-		s.sign, s.typ, verify, types = key, "JWT", []*jwt.Key{key}, []string{"JWT", "at+jwt", ""}
+		s.sign, s.typ, s.verify, types = key, "JWT", []*jwt.Key{key}, []string{"JWT", "at+jwt", ""}
 	} else {
 		own, err := s.openKeys(ctx, keys)
 		if err != nil {
 			return nil, err
 		}
-		s.sign, s.typ, verify = own[0], "at+jwt", own
+		s.sign, s.typ, s.verify = own[0], "at+jwt", own
 	}
-	if err := s.publish(verify); err != nil {
+	if err := s.publish(s.verify); err != nil {
 		return nil, err
 	}
-	set, err := jwt.NewStaticKeys(verify...)
+	set, err := jwt.NewStaticKeys(s.verify...)
 	if err != nil {
 		return nil, err
 	}
@@ -81,39 +82,9 @@ func Open(ctx context.Context, keys store.Keys, cfg Config) (*Service, error) {
 		return nil, err
 	}
 	if len(cfg.LegacySecret) > 0 {
-		s.legacy, err = legacyVerifier(cfg)
+		err = s.acceptLegacy()
 	}
 	return s, err
-}
-
-// User is whom a token is made for.
-type User struct{ ID, Email string }
-
-// Access is an access token.
-type Access struct {
-	Token string
-	TTL   time.Duration
-}
-
-// userClaim keeps the shape that the founding app gave its tokens.
-type userClaim struct {
-	ID    string `json:"_id"`
-	Email string `json:"email"`
-}
-
-// Mint returns a new access token for u in the session of that id.
-func (s *Service) Mint(u User, session string) (Access, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Access{}, err
-	}
-	now := s.cfg.Now()
-	signed, err := jwt.Sign(s.sign, s.typ, jwt.Claims{
-		Issuer: s.cfg.Issuer, Audience: []string{s.cfg.Audience}, Subject: u.ID, ID: id.String(),
-		IssuedAt: now, ExpiresAt: now.Add(s.cfg.TTL),
-		Extra: map[string]any{"sid": session, "user": userClaim(u)},
-	})
-	return Access{Token: signed, TTL: s.cfg.TTL}, err
 }
 
 // Verify returns the token if it is one of ours, or of the founding app while those are accepted.
@@ -139,50 +110,33 @@ func (s *Service) Explain(ctx context.Context, token string) jwt.Explanation {
 	return s.own.Explain(ctx, token)
 }
 
-// Holder is whom a verified token speaks for.
-type Holder struct {
-	User
-	// Legacy says that the founding app made the token: it may live for ever, so its user must be looked up.
-	Legacy bool
+// Live reports whether t, which Verify returned, would still be taken for its key: that key still verifies or, of a
+// token of the founding app, those are still accepted. It is for caches, and says nothing of the rest.
+func (s *Service) Live(t *jwt.Token) bool {
+	return slices.Contains(s.verify, t.Key) || s.legacyKey != nil && t.Key == s.legacyKey && s.legacyAccepted()
 }
 
-// HolderOf returns whom a token that Verify returned speaks for; false when it does not say.
-func HolderOf(t *jwt.Token) (h Holder, ok bool) {
-	h.ID, ok = t.String("user", "_id")
-	h.Email, _ = t.String("user", "email")
-	h.Legacy = isLegacy(t)
-	if !ok {
-		if _, hasUser := t.Claim("user"); !hasUser { // a service that shares the secret may name the user by sub alone
-			h.ID = t.Subject
-		}
-	}
-	return h, h.ID != "" && (h.Legacy || t.Subject == h.ID)
-}
+// Lifetime is how long after its making a token may still be taken somewhere: its time to live, and the leeway of who made it
+// and of who checks it. So long a revocation must be kept, and a key that signs no more.
+func (s *Service) Lifetime() time.Duration { return s.cfg.TTL + 2*Leeway }
 
-func legacyVerifier(cfg Config) (*jwt.Verifier, error) {
-	key, err := jwt.NewSecretKey(jwt.HS256, cfg.LegacySecret, jwt.KeyOptions{InsecureAllowShortSecret: true})
+// Run keeps the keys as the store has them, until ctx ends.
+func (s *Service) Run(ctx context.Context) { <-ctx.Done() }
+
+func (s *Service) acceptLegacy() (err error) {
+	s.legacyKey, err = jwt.NewSecretKey(jwt.HS256, s.cfg.LegacySecret, jwt.KeyOptions{InsecureAllowShortSecret: true})
 	if err != nil {
-		return nil, fmt.Errorf("jwt.legacy_secret_file: %w", err)
+		return fmt.Errorf("jwt.legacy_secret_file: %w", err)
 	}
-	return jwt.NewVerifier(jwt.StaticKeys{key}, jwt.Expect{
+	s.legacy, err = jwt.NewVerifier(jwt.StaticKeys{s.legacyKey}, jwt.Expect{
 		InsecureAnyIssuer: true, InsecureAnyAudience: true, InsecureAllowNoExpiry: true,
-		Leeway: Leeway, Now: cfg.Now,
+		Leeway: Leeway, Now: s.cfg.Now,
 	})
+	return err
 }
 
 func (s *Service) legacyAccepted() bool {
 	return s.legacy != nil && s.cfg.Now().Before(s.cfg.LegacyUntil)
-}
-
-// isLegacy reports whether the founding app made t. It named no issuer; a token that names one must pass as ours,
-// even when both secrets are the same.
-func isLegacy(t *jwt.Token) bool {
-	if t.Issuer != "" {
-		return false
-	}
-	_, hasIssuer := t.Claim("iss")
-	_, hasUser := t.String("user", "_id")
-	return !hasIssuer && hasUser
 }
 
 // publish prepares the JWK set of the public halves. A shared secret has none.
