@@ -45,8 +45,9 @@ func (s *Service) firstKey(ctx context.Context, keys store.Keys) error {
 	if err != nil {
 		return err
 	}
-	err = keys.FirstKey(ctx, store.SigningKey{ID: id, Algorithm: string(key.Algorithm()), Private: private, CreatedAt: s.cfg.Now()})
-	if errors.Is(err, store.ErrExists) {
+	now := s.cfg.Now()
+	err = keys.AddKey(ctx, store.SigningKey{ID: id, Algorithm: string(key.Algorithm()), Private: private, CreatedAt: now, SignsAt: now}, "")
+	if errors.Is(err, store.ErrConflict) {
 		return nil // another server was faster
 	}
 	return err
