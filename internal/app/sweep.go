@@ -8,8 +8,8 @@ import (
 
 const (
 	// sweepEvery is how often what has expired is deleted.
-	sweepEvery = 10 * time.Minute
-	// sweepStep is how much of it at a time: as little as others notice not.
+	sweepEvery = time.Minute
+	// sweepStep is how much of each kind at a time: as little as others notice not.
 	sweepStep  = 500
 	sweepPause = 50 * time.Millisecond
 )
@@ -22,12 +22,12 @@ func (a *App) sweep(ctx context.Context) {
 			return
 		case <-time.After(wait):
 		}
-		n, err := a.Store.DeleteExpiredCounters(ctx, a.now(), sweepStep)
+		more, err := a.Store.DeleteExpired(ctx, a.now(), sweepStep)
 		if err != nil && ctx.Err() == nil {
-			a.log.LogAttrs(ctx, slog.LevelWarn, "expired counters were not deleted", slog.Any("error", err))
+			a.log.LogAttrs(ctx, slog.LevelWarn, "what has expired was not deleted", slog.Any("error", err))
 		}
 		wait = sweepEvery
-		if err == nil && n == sweepStep { // there may be more
+		if err == nil && more {
 			wait = sweepPause
 		}
 	}

@@ -107,26 +107,6 @@ func swapCounter(ctx context.Context, tx *sql.Tx, now time.Time, c store.Counter
 	return n == 1, err
 }
 
-const deleteExpiredCounters = `DELETE FROM counters WHERE expires_at <= $1 AND key IN (
-	SELECT key FROM counters WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`
-
-// DeleteExpiredCounters implements [store.Counters].
-func (s *Store) DeleteExpiredCounters(ctx context.Context, now time.Time, limit int) (n int, err error) {
-	err = s.relaxed(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, deleteExpiredCounters, micros(now), limit)
-		if err != nil {
-			return err
-		}
-		deleted, err := res.RowsAffected()
-		n = int(deleted)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("delete expired counters: %w", err)
-	}
-	return n, nil
-}
-
 // relaxed runs f in a transaction that does not wait for the disk. Under synchronous=NORMAL a commit to a WAL survives
 // the end of the process, and a power failure takes no more than the newest ones: a later commit under FULL brings all
 // before it to the disk. The one connection that writes must be back under FULL for everybody else, whatever happens.

@@ -101,8 +101,8 @@ func TestOnlyCountersDoNotWaitForTheDisk(t *testing.T) {
 		func() (int, error) { return s.SwapCounters(t.Context(), now, c) },
 		func() (int, error) { return s.SwapCounters(t.Context(), now, c) }, // a conflict
 		func() (int, error) { return s.SwapCounters(ended, now, c) },
-		func() (int, error) { return s.DeleteExpiredCounters(t.Context(), now, 1) },
-		func() (int, error) { return s.DeleteExpiredCounters(ended, now, 1) },
+		func() (int, error) { _, err := s.DeleteExpired(t.Context(), now, 1); return 0, err },
+		func() (int, error) { _, err := s.DeleteExpired(ended, now, 1); return 0, err },
 		func() (int, error) { // a fault of the database
 			if _, err := s.write.ExecContext(t.Context(), "ALTER TABLE counters RENAME TO away"); err != nil {
 				t.Fatal(err)

@@ -68,7 +68,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 // open returns a pool whose connections all carry the pragmas: given in the DSN, they reach each one.
 func open(path string, connections int) (*sql.DB, error) {
 	q := url.Values{
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"},
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "secure_delete(ON)"},
 		"_txlock": {"immediate"},
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())

@@ -177,9 +177,9 @@ func deleteExpired(t *testing.T, s store.Store) {
 		swap(t, s, day, 1, counter(fmt.Sprintf("c%d", i), 1, day.Add(time.Duration(i)*time.Minute)))
 	}
 	now := day.Add(time.Hour + 3*time.Minute) // c3 expires now, c4 later
-	for _, want := range []int{3, 1, 0} {
-		if n, err := s.DeleteExpiredCounters(t.Context(), now, 3); err != nil || n != want {
-			t.Fatalf("%d were deleted (%v), want %d", n, err, want)
+	for _, want := range []bool{true, false, false} {
+		if more, err := s.DeleteExpired(t.Context(), now, 3); err != nil || more != want {
+			t.Fatalf("more is %t (%v), want %t", more, err, want)
 		}
 	}
 	left := counters(t, s, day, "c0", "c3", "c4") // at a time at which all would live

@@ -300,10 +300,10 @@ func firstKey(t *testing.T, s store.Store) {
 	made := make([]store.SigningKey, len(errs))
 	for i := range errs {
 		made[i] = store.SigningKey{ID: fmt.Sprintf("k%d", i), Algorithm: "ES256", Private: []byte{0, byte(i), 0xff}, CreatedAt: day}
-		wg.Go(func() { errs[i] = s.FirstKey(t.Context(), made[i]) })
+		wg.Go(func() { errs[i] = s.AddKey(t.Context(), made[i], "") })
 	}
 	wg.Wait()
-	winner := onlyWinner(t, errs, store.ErrExists)
+	winner := onlyWinner(t, errs, store.ErrConflict)
 	keys, err = s.SigningKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -322,13 +322,13 @@ func cancellation(t *testing.T, s store.Store) {
 	want(t, err, store.ErrNotFound)
 	c1 := counter("c", 1, day)
 	_, swapErr := s.SwapCounters(ctx, day, c1)
-	_, deleteErr := s.DeleteExpiredCounters(ctx, day, 1)
+	_, deleteErr := s.DeleteExpired(ctx, day, 1)
 	_, secretErr := s.FirstSecret(ctx, "name", []byte("value"))
 	_, readErr := s.Credential(ctx, "password", "x")
 	_, countersErr := s.Counters(ctx, day, "c")
 	_, eventsErr := s.ListEvents(ctx, "", 1)
 	for name, err := range map[string]error{
-		"SwapCounters": swapErr, "DeleteExpiredCounters": deleteErr, "FirstSecret": secretErr, "Credential": readErr,
+		"SwapCounters": swapErr, "DeleteExpired": deleteErr, "FirstSecret": secretErr, "Credential": readErr,
 		"Counters": countersErr, "ListEvents": eventsErr, "AppendEvents": s.AppendEvents(ctx, event(1)),
 	} {
 		if !errors.Is(err, context.Canceled) {
