@@ -50,12 +50,13 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	sweeping, stopSweeping := context.WithCancel(ctx)
-	var sweeper sync.WaitGroup
-	sweeper.Go(func() { a.sweep(sweeping) })
+	background, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { a.sweep(background) })
+	running.Go(func() { a.Tokens.Run(background) })
 	defer func() {
-		stopSweeping()
-		sweeper.Wait()
+		stop()
+		running.Wait()
 	}()
 	server, err := a.Server()
 	if err != nil {
