@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -24,10 +25,14 @@ type Operation struct {
 	// the query parameter of that name.
 	Bearer         bool
 	TokenParameter string
-	// Body is a value of the type that the body has, nil for none; Forms says that it may come as a form too.
-	Body  any
-	Forms bool
-	// OK is a value of the type of a 200 answer, and OKType its media type; empty means JSON.
+	// Body is a value of the type that the body has, nil for none; Forms says that it may come as a form too, and
+	// BodyOptional that it may be left out.
+	Body         any
+	Forms        bool
+	BodyOptional bool
+	// Status is the status of a success; zero means 200. OK is a value of the type of its content, nil for none, and
+	// OKType its media type; empty means JSON.
+	Status int
 	OK     any
 	OKType string
 	// Problems are the statuses of the errors that the route answers, beside those that every route may answer.
@@ -51,7 +56,7 @@ func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 	out := &huma.Operation{
 		Method: op.Method, Path: op.Path, OperationID: op.ID,
 		Summary: op.Summary, Description: op.Description, Tags: []string{op.Tag},
-		Responses: map[string]*huma.Response{"200": op.ok(schemas)},
+		Responses: map[string]*huma.Response{strconv.Itoa(cmp.Or(op.Status, http.StatusOK)): op.ok(schemas)},
 	}
 	for _, status := range append(op.Problems, always...) {
 		out.Responses[strconv.Itoa(status)] = &huma.Response{
@@ -65,7 +70,7 @@ func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 		if op.Forms {
 			body["application/x-www-form-urlencoded"] = body["application/json"]
 		}
-		out.RequestBody = &huma.RequestBody{Required: true, Content: body}
+		out.RequestBody = &huma.RequestBody{Required: !op.BodyOptional, Content: body}
 	}
 	if op.Bearer {
 		out.Security = []map[string][]string{{"bearer": {}}}
@@ -77,7 +82,7 @@ func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 }
 
 func (op *Operation) ok(schemas huma.Registry) *huma.Response {
-	res := &huma.Response{Description: "OK"}
+	res := &huma.Response{Description: http.StatusText(cmp.Or(op.Status, http.StatusOK))}
 	if op.OK != nil {
 		media := op.OKType
 		if media == "" {

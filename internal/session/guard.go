@@ -1,0 +1,149 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/token"
+	"github.com/countersign-auth/countersign/jwt"
+	"github.com/countersign-auth/countersign/passport"
+	"github.com/countersign-auth/countersign/passport/bearer"
+	"github.com/countersign-auth/countersign/problem"
+)
+
+// GuardConfig is what a Guard is made of. Every field but TokenParameter is required.
+type GuardConfig struct {
+	Users   store.Users
+	Tokens  *token.Service
+	Revoked Revoked
+	// Fresh is how long after a login what is sensitive may be done.
+	Fresh time.Duration
+	// Realm is the realm of challenges.
+	Realm string
+	// TokenParameter is the query parameter that may carry a token on the routes that take one there; empty for none.
+	TokenParameter string
+	Log            *slog.Logger
+	Now            func() time.Time
+}
+
+// Guard lets requests with a good access token through: in the Authorization header, in the cookie of a browser session
+// or, on some routes, in the query. It is safe for concurrent use.
+type Guard struct {
+	GuardConfig
+	plain, founding *passport.Guard[*token.Holder]
+}
+
+// Handler answers a request of a known holder. What it returns is answered as an error.
+type Handler func(w http.ResponseWriter, r *http.Request, holder *token.Holder) error
+
+// NewGuard returns a Guard.
+func NewGuard(cfg GuardConfig) (_ *Guard, err error) {
+	g := &Guard{GuardConfig: cfg}
+	if g.plain, err = g.guard(bearer.Header(), bearer.Cookie(accessCookie)); err != nil {
+		return nil, err
+	}
+	if cfg.TokenParameter == "" {
+		g.founding = g.plain
+		return g, nil
+	}
+	g.founding, err = g.guard(bearer.Header(), bearer.Query(cfg.TokenParameter), bearer.Cookie(accessCookie))
+	return g, err
+}
+
+func (g *Guard) guard(from ...bearer.Extractor) (*passport.Guard[*token.Holder], error) {
+	strategy, err := bearer.New(g.Tokens, g.Holder, bearer.Config{Extract: bearer.First(from...), Realm: g.Realm})
+	if err != nil {
+		return nil, err
+	}
+	registry, err := passport.NewRegistry(passport.Named[*token.Holder]{Name: "bearer", Strategy: strategy})
+	if err != nil {
+		return nil, err
+	}
+	return registry.Any(passport.Options[*token.Holder]{
+		Realm: g.Realm,
+		// Fail logs a fault with the request's id, which the guard's own log would not know.
+		Logger:  slog.New(slog.DiscardHandler),
+		Respond: func(w http.ResponseWriter, r *http.Request, err error) { api.Fail(g.Log, w, r, err) },
+	}, "bearer")
+}
+
+// Founding lets through to next as Protect does, and takes a token in the query too.
+// [passport.IdentityFrom] has the holder.
+func (g *Guard) Founding(next http.Handler) http.Handler { return g.founding.Handler(next) }
+
+// Protect lets requests with a token through to next.
+func (g *Guard) Protect(next Handler) http.Handler {
+	return g.plain.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		holder, ok := passport.UserFrom[*token.Holder](r.Context())
+		err := errors.New("session: no holder behind the guard")
+		if ok {
+			err = next(w, r, holder)
+		}
+		if err != nil {
+			api.Fail(g.Log, w, r, err)
+		}
+	}))
+}
+
+// ProtectFresh is Protect for what is sensitive: it asks for a login that is not long ago.
+func (g *Guard) ProtectFresh(next Handler) http.Handler {
+	return g.Protect(func(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {
+		if age := g.Now().Sub(holder.AuthAt); age > g.Fresh {
+			return g.reauthenticate()
+		}
+		return next(w, r, holder)
+	})
+}
+
+// reauthenticate asks for a login. The challenge is that of RFC 9470; the status is 403 for the sake of clients that
+// answer every 401 with a refresh, which would not help.
+func (g *Guard) reauthenticate() error {
+	const detail = "This needs a login of a short while ago. Log in again."
+	challenge := problem.BearerError(g.Realm, "insufficient_user_authentication", detail)
+	challenge.Params = append(challenge.Params, problem.Param{Name: "max_age", Value: strconv.Itoa(int(g.Fresh.Seconds()))})
+	return problem.New(http.StatusForbidden, "reauthenticate", detail).WithChallenges(challenge)
+}
+
+// errEnded is the answer for a token of a session that has ended.
+var errEnded = problem.New(http.StatusUnauthorized, bearer.CodeInvalidToken, "The session has ended.")
+
+// Holder returns whom a verified token speaks for; false when nobody any more. It fits passport/bearer's Load.
+//
+// A token of this server is believed without the database unless its session or epoch has ended. Of one that the founding app
+// made, or a service that shares the secret, the server can end neither: its user is looked up each time.
+func (g *Guard) Holder(ctx context.Context, t *jwt.Token) (*token.Holder, bool, error) {
+	holder, ok := token.HolderOf(t)
+	switch {
+	case !ok:
+		return nil, false, nil
+	case holder.Legacy, holder.Foreign:
+		ok, err := g.lookUp(ctx, &holder)
+		return &holder, ok, err
+	case g.Revoked.Ended(holder.Session, holder.Epoch):
+		return nil, false, errEnded
+	}
+	return &holder, true, nil
+}
+
+// lookUp reports whether the user of a token may come in who cannot be known from the token. One that only a service knows
+// which shares the secret is that service's matter.
+func (g *Guard) lookUp(ctx context.Context, holder *token.Holder) (bool, error) {
+	user, err := g.Users.User(ctx, holder.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return holder.Foreign && !holder.Legacy, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("user of a token: %w", err)
+	}
+	if holder.Legacy {
+		holder.Email = user.Email
+	}
+	return !user.Disabled(), nil
+}
