@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
@@ -81,7 +80,7 @@ func tokenVerify(w *world) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("refused: %w; `countersign token explain` shows every check", err)
 		}
-		holder, ok, err := account.Holder(a.Store)(cmd.Context(), t)
+		holder, ok, err := a.Guard.Holder(cmd.Context(), t)
 		if err != nil {
 			return err
 		}
@@ -140,7 +139,7 @@ func explainHolder(ctx context.Context, a *app.App, text string, x *jwt.Explanat
 		return err
 	}
 	check := jwt.Check{Name: "user", Status: jwt.Pass, Reason: "it speaks for a user"}
-	if _, ok, err := account.Holder(a.Store)(ctx, t); err != nil {
+	if _, ok, err := a.Guard.Holder(ctx, t); err != nil {
 		return err
 	} else if !ok {
 		check.Status, check.Reason = jwt.Fail, nobody

@@ -20,7 +20,7 @@ import (
 
 // Body says how a request's body is read. The zero Body takes JSON alone, must be there, and knows all members.
 type Body struct {
-	// Forms takes a form too. Its fields then are strings, and "true" and "false".
+	// Forms takes a form too, whose fields are strings; see [Flag].
 	Forms bool
 	// Optional lets a request without a body pass.
 	Optional bool
@@ -116,22 +116,33 @@ func formToJSON(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, malformed("The form is not encoded as it must be.")
 	}
-	members := map[string]any{}
+	members := make(map[string]any, len(values))
 	for name, v := range values {
-		if len(v) > 1 {
-			return nil, problem.New(http.StatusBadRequest, codeInvalid, "A field of the form was sent twice.")
-		}
-		if !utf8.ValidString(name) || !utf8.ValidString(v[0]) {
+		if !utf8.ValidString(name) || !utf8.ValidString(strings.Join(v, "")) {
 			return nil, malformed("The form is not UTF-8.")
 		}
-		switch v[0] {
-		case "true", "false":
-			members[name] = v[0] == "true"
-		default:
-			members[name] = v[0]
+		members[name] = v[0]
+		if len(v) > 1 { // a list is nothing that a field could be
+			members[name] = v
 		}
 	}
 	return json.Marshal(members)
+}
+
+// Flag is a boolean in JSON, or in a form the text of one, such as the "on" of a checkbox.
+type Flag bool
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (f *Flag) UnmarshalJSON(text []byte) error {
+	switch string(text) {
+	case `true`, `"true"`, `"on"`, `"1"`, `"yes"`:
+		*f = true
+	case `false`, `"false"`, `"off"`, `"0"`, `"no"`, `""`:
+		*f = false
+	default:
+		return errors.New("not a boolean")
+	}
+	return nil
 }
 
 // mediaType returns the type of r's body, which must be in UTF-8 and sent as it is.

@@ -15,6 +15,8 @@ import (
 	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/ratelimit"
+	"github.com/countersign-auth/countersign/internal/revocation"
+	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/token"
 )
@@ -27,6 +29,9 @@ type App struct {
 	Config    *config.Config
 	Store     store.Store
 	Tokens    *token.Service
+	Revoked   *revocation.Set
+	Sessions  *session.Service
+	Guard     *session.Guard
 	Audit     *audit.Log
 	Logins    *ratelimit.Logins
 	Passwords *withpassword.Service
@@ -66,7 +71,14 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 		return nil, err
 	}
 	a.Audit = audit.New(a.Store, log, now)
-	if err := a.openLogins(ctx); err != nil {
+	keys, err := a.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openSessions(ctx, keys("refresh")); err != nil {
+		return nil, err
+	}
+	if err := a.openLogins(keys); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -92,12 +104,8 @@ func (a *App) Handler() (http.Handler, error) {
 			return nil, err
 		}
 	}
-	err := account.Routes(rt, account.HTTP{
-		Log: a.log, Users: a.Store, Tokens: a.Tokens, Realm: realm, TokenParameter: a.Config.TokenQueryParameter,
-	})
-	if err != nil {
-		return nil, err
-	}
+	a.Sessions.Routes(rt, session.HTTP{Guard: a.Guard, Proxies: proxies})
+	account.Routes(rt, account.HTTP{Log: a.log, Guard: a.Guard, TokenParameter: a.Config.TokenQueryParameter})
 	a.Tokens.Routes(rt)
 	a.healthRoutes(rt)
 	if err := rt.ServeDocs(); err != nil {

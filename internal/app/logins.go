@@ -15,11 +15,7 @@ import (
 )
 
 // openLogins makes what leads to a session: the throttles, the flow, and the services of the login methods.
-func (a *App) openLogins(ctx context.Context) error {
-	keys, err := a.openKeys(ctx)
-	if err != nil {
-		return err
-	}
+func (a *App) openLogins(keys func(purpose string) []byte) (err error) {
 	limits := ratelimit.Config{Counters: a.Store, Key: keys("throttle"), Now: a.now, Disabled: a.Config.InsecureNoLimits}
 	if a.Logins, err = ratelimit.NewLogins(limits); err != nil {
 		return err
@@ -48,7 +44,7 @@ func (a *App) openLogins(ctx context.Context) error {
 		return err
 	}
 	flow := login.NewFlow(login.Config{
-		Users: a.Store, Tokens: a.Tokens, Logins: a.Logins, Devices: devices, Spray: spray, Audit: a.Audit,
+		Users: a.Store, Sessions: a.Sessions, Logins: a.Logins, Devices: devices, Spray: spray, Audit: a.Audit,
 		SubjectKey: keys("subject"), Log: a.log, Now: a.now,
 	})
 	a.Passwords = withpassword.New(withpassword.Config{

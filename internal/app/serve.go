@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/config"
@@ -50,13 +49,8 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	sweeping, stopSweeping := context.WithCancel(ctx)
-	var sweeper sync.WaitGroup
-	sweeper.Go(func() { a.sweep(sweeping) })
-	defer func() {
-		stopSweeping()
-		sweeper.Wait()
-	}()
+	stop := a.Start(ctx)
+	defer stop()
 	server, err := a.Server()
 	if err != nil {
 		return errors.Join(err, listener.Close())

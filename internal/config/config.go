@@ -20,6 +20,7 @@ type Config struct {
 	ServiceName         string
 	JWT                 JWT
 	TokenQueryParameter string
+	Session             Session
 	Password            Password
 	// SignupHideTaken makes a sign-up with a taken address look like any other.
 	SignupHideTaken bool
@@ -41,6 +42,13 @@ type JWT struct {
 	AcceptLegacyUntil        time.Time
 	LegacySecret             Secret // from LegacySecretFile; it has no key of its own
 	LegacySecretFile         string
+}
+
+// Session is how long sessions live.
+type Session struct {
+	Idle, Max, Brief, Fresh time.Duration
+	PerUser                 int
+	RefreshGrace            time.Duration
 }
 
 // Password is how new passwords are checked and stored.

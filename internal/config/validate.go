@@ -48,6 +48,7 @@ func (c *Config) Validate() (problems []error) {
 	if c.JWT.AcceptLegacyUntil.IsZero() != (c.JWT.LegacySecretFile == "") {
 		bad("jwt.accept_legacy_until and jwt.legacy_secret_file: set both, or neither")
 	}
+	c.Session.validate(c.JWT.AccessTTL, bad)
 	if !slices.Contains([]string{"bcrypt", "argon2id"}, c.Password.Algorithm) {
 		bad("password.algorithm: must be bcrypt or argon2id")
 	}
@@ -66,6 +67,32 @@ func (c *Config) Validate() (problems []error) {
 		bad("tls.cert_file and tls.key_file: set both, or neither")
 	}
 	return problems
+}
+
+// maxSession is the longest that a session may live.
+const maxSession = 10 * 365 * 24 * time.Hour
+
+func (s *Session) validate(accessTTL time.Duration, bad func(format string, args ...any)) {
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{{"session.idle", s.Idle}, {"session.max", s.Max}, {"session.brief", s.Brief}} {
+		if d.value < accessTTL || d.value > maxSession {
+			bad("%s: must be between jwt.access_ttl and 10 years", d.key)
+		}
+	}
+	if s.Idle > s.Max {
+		bad("session.idle: must not be longer than session.max")
+	}
+	if s.PerUser < 0 || s.PerUser > 10_000 {
+		bad("session.per_user: must be between 0 and 10000")
+	}
+	if s.Fresh < time.Second || s.Fresh > s.Max {
+		bad("session.fresh: must be between 1s and session.max")
+	}
+	if s.RefreshGrace < 0 || s.RefreshGrace > time.Minute {
+		bad("refresh.grace: must be between 0s and 1m")
+	}
 }
 
 // isName reports whether people could call something s.

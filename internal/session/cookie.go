@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/problem"
 )
 
@@ -25,7 +26,7 @@ type Wish struct {
 	// Session says how the tokens are to come; empty means in the body.
 	Session string `json:"session,omitempty" enum:"token,cookie" doc:"How the tokens come: token, in the answer, or cookie, in cookies that no script can read, and not in the answer"`
 	// Remember keeps the session when the browser is closed; nil means true.
-	Remember *bool `json:"remember,omitempty" doc:"False ends the session after a day, and with the browser"`
+	Remember *api.Flag `json:"remember,omitempty" doc:"False ends the session after a day, and with the browser"`
 }
 
 // Check returns a [problem.Error] if there is no such wish.
@@ -39,7 +40,7 @@ func (w Wish) Check() error {
 }
 
 // Brief reports whether the session is not to be remembered.
-func (w Wish) Brief() bool { return w.Remember != nil && !*w.Remember }
+func (w Wish) Brief() bool { return w.Remember != nil && !bool(*w.Remember) }
 
 // InCookie reports whether the tokens are to come in cookies.
 func (w Wish) InCookie() bool { return w.Session == inCookie }

@@ -81,7 +81,7 @@ func (s *Service) revocation(user store.User) store.Revocation {
 
 // synced makes this node know what has been ended before anybody is told so.
 func (s *Service) synced(ctx context.Context) error {
-	if err := s.Revoked.Sync(ctx); err != nil {
+	if err := s.Revoked.Load(ctx); err != nil {
 		return fmt.Errorf("ended, but this node does not know it yet: %w", err)
 	}
 	return nil

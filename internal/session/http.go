@@ -33,7 +33,7 @@ type handler struct {
 }
 
 // Routes adds /token/refresh and /logout.
-func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
+func (s *Service) Routes(rt *api.Router, cfg HTTP) {
 	h := &handler{cfg, s}
 	rt.Handle(&api.Operation{
 		Method: http.MethodPost, Path: "/token/refresh", ID: "refresh", Tag: "Sessions",
@@ -50,7 +50,6 @@ func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
 		Bearer:      true, Body: LogoutBody{}, BodyOptional: true, Forms: true, Status: http.StatusNoContent,
 		Problems: []int{400, 401, 408, 415},
 	}, h.handle(h.logOut))
-	return nil
 }
 
 func (h *handler) handle(f func(http.ResponseWriter, *http.Request) error) http.Handler {

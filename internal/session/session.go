@@ -41,8 +41,8 @@ type Limits struct {
 type Revoked interface {
 	// Ended reports whether one of them has.
 	Ended(session, epoch string) bool
-	// Sync takes in what the store has of them.
-	Sync(ctx context.Context) error
+	// Load takes in what the store has of them.
+	Load(ctx context.Context) error
 }
 
 // Config is what a Service is made of. Every field is required.

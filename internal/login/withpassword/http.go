@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/login"
+	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/passport/local"
 	"github.com/countersign-auth/countersign/problem"
 )
@@ -31,11 +32,10 @@ type User struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// LoggedIn is the answer to /login.
-type LoggedIn struct {
-	Token     string `json:"token" doc:"A JWT for Authorization: Bearer"`
-	TokenType string `json:"token_type" enum:"Bearer"`
-	ExpiresIn int    `json:"expires_in" doc:"Seconds until the token expires"`
+// Login is the body of /login.
+type Login struct {
+	Credentials
+	session.Wish
 }
 
 // HTTP is what the routes need beside the service.
@@ -43,8 +43,7 @@ type HTTP struct {
 	Log     *slog.Logger
 	Proxies api.Proxies
 	Devices login.Devices
-	// Realm is the realm of challenges.
-	Realm string
+	Guard   *session.Guard
 }
 
 type handler struct {
@@ -70,7 +69,7 @@ func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
 		Method: http.MethodPost, Path: "/login", ID: "login", Tag: "Founding routes",
 		Summary:     "Log in with address and password",
 		Description: "The answer to a wrong password and to an unknown address is the same, in words and in time.",
-		Body:        Credentials{}, Forms: true, OK: LoggedIn{},
+		Body:        Login{}, Forms: true, OK: session.Answer{},
 		Problems: []int{400, 401, 408, 415, 429, 503},
 	}, http.HandlerFunc(h.logIn))
 	return nil
@@ -96,14 +95,23 @@ func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 		api.Fail(h.Log, w, r, err)
 		return
 	}
+	var wish session.Wish
+	err = api.Body{Forms: true, Others: true}.Read(r, &wish) // what the reader has read it has put back
+	if err == nil {
+		err = wish.Check()
+	}
+	if err != nil {
+		api.Fail(h.Log, w, r, err)
+		return
+	}
 	client := h.Devices.Client(w, r, h.Proxies)
-	session, err := h.service.LogIn(r.Context(), c.Username, c.Password, client)
+	opened, err := h.service.LogIn(r.Context(), c.Username, c.Password, wish.Brief(), client)
 	if err != nil {
 		api.Fail(h.Log, w, r, h.explain(err))
 		return
 	}
-	h.Devices.Remember(w, client, session.Device)
-	api.JSON(w, LoggedIn{Token: session.Access.Token, TokenType: "Bearer", ExpiresIn: int(session.Access.TTL.Seconds())})
+	h.Devices.Remember(w, client, opened.Device)
+	api.JSON(w, opened.Tokens.Deliver(w, wish.InCookie()))
 }
 
 // blocklistRetry is when to come back after a failed look into the blocklist: not at once, for somebody has to see to it.
@@ -121,6 +129,6 @@ func (h *handler) explain(err error) error {
 		return problem.New(http.StatusServiceUnavailable, "password_check_unavailable", "New passwords cannot be checked at this moment. Try again later.").
 			WithRetryAfter(blocklistRetry).WithCause(err)
 	default:
-		return login.Explain(err, h.Realm)
+		return login.Explain(err, h.Guard.Realm)
 	}
 }

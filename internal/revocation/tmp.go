@@ -1,0 +1,3 @@
+package revocation
+
+const EntrySize = 8
