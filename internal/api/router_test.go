@@ -15,7 +15,9 @@ func TestRouterTakesPathsWithParameters(t *testing.T) {
 	t.Parallel()
 	rt := api.NewRouter("Test", "1", "", "http://example.com")
 	rt.Security("")
-	answer := func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Pattern+" "+r.PathValue("id")) }
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Pattern+" "+r.PathValue("id"))
+	}
 	for _, op := range []api.Operation{
 		{Method: "GET", Path: "/things", ID: "list", Tag: "Things"},
 		{Method: "DELETE", Path: "/things/{id}", ID: "delete", Tag: "Things", Bearer: true, Status: 204},
