@@ -2,52 +2,51 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
-const credentialColumns = "method, key, user_id, data, created_at, updated_at, version"
-
-func scanCredential(r row) (c store.Credential, err error) {
-	var created, updated int64
-	err = r.Scan(&c.Method, &c.Key, &c.UserID, &c.Data, &created, &updated, &c.Version)
-	c.CreatedAt, c.UpdatedAt = fromMicros(created), fromMicros(updated)
-	return c, translate(err)
-}
-
-const selectCredential = "SELECT " + credentialColumns + " FROM credentials WHERE method = $1 AND key = $2"
+const (
+	selectCredential = "SELECT method, key, user_id, data, created_at, updated_at, version FROM credentials WHERE method = $1 AND key = $2"
+	hasCredential    = "SELECT 1 FROM credentials WHERE method = $1 AND key = $2"
+	insertCredential = `INSERT INTO credentials (method, key, user_id, data, created_at, updated_at, version)
+		VALUES ($1, $2, $3, $4, $5, $6, 1)`
+	updateCredential = `UPDATE credentials SET data = $1, updated_at = $2, version = version + 1
+		WHERE method = $3 AND key = $4 AND user_id = $5 AND version = $6`
+)
 
 // Credential implements [store.Credentials].
-func (s *Store) Credential(ctx context.Context, method, key string) (store.Credential, error) {
-	return scanCredential(s.read.QueryRowContext(ctx, selectCredential, method, key))
+func (s *Store) Credential(ctx context.Context, method, key string) (c store.Credential, err error) {
+	var created, updated int64
+	err = s.read.one(ctx, selectCredential, []any{method, key}, &c.Method, &c.Key, &c.UserID, &c.Data, &created, &updated, &c.Version)
+	if err != nil {
+		return store.Credential{}, err
+	}
+	c.CreatedAt, c.UpdatedAt = fromMicros(created), fromMicros(updated)
+	return c, nil
 }
 
 // UpdateCredential implements [store.Credentials].
 func (s *Store) UpdateCredential(ctx context.Context, c store.Credential) error {
-	return transact(ctx, s.write, func(tx *sql.Tx) error { return changeCredential(ctx, tx, c) })
+	return s.commitSingle(ctx, func(w *writer) error { return changeCredential(w, c) })
 }
 
 // ChangeCredential implements [store.Credentials].
 func (s *Store) ChangeCredential(ctx context.Context, c store.Credential, keep string, until time.Time) error {
-	return transact(ctx, s.write, func(tx *sql.Tx) error {
-		if err := changeCredential(ctx, tx, c); err != nil {
+	return s.commit(ctx, func(w *writer) error {
+		if err := changeCredential(w, c); err != nil {
 			return err
 		}
-		_, err := endSessions(ctx, tx, until, deleteSessions, c.UserID, "", keep)
+		_, err := endSessions(w, until, deleteSessions, c.UserID, "", keep)
 		return err
 	})
 }
 
-const updateCredential = `UPDATE credentials SET data = $1, updated_at = $2, version = version + 1
-	WHERE method = $3 AND key = $4 AND user_id = $5 AND version = $6`
-
-func changeCredential(ctx context.Context, tx *sql.Tx, c store.Credential) error {
-	n, err := affected(tx.ExecContext(ctx, updateCredential, c.Data, micros(c.UpdatedAt), c.Method, c.Key, c.UserID, c.Version))
+func changeCredential(w *writer, c store.Credential) error {
+	n, err := w.exec(updateCredential, c.Data, micros(c.UpdatedAt), c.Method, c.Key, c.UserID, c.Version)
 	if err != nil || n == 1 {
 		return err
 	}
-	_, err = scanCredential(tx.QueryRowContext(ctx, selectCredential, c.Method, c.Key))
-	return conflictOr(err)
+	return w.conflictIf(hasCredential, c.Method, c.Key)
 }

@@ -2,8 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/countersign-auth/countersign/internal/store"
@@ -14,11 +12,11 @@ const (
 	selectRevocations = "SELECT position, key, expires_at FROM revocations WHERE position > $1 ORDER BY position LIMIT $2"
 )
 
-// revoke writes revocations. Writers follow one another, so that positions grow in the order of commits.
-func revoke(ctx context.Context, tx *sql.Tx, revoked ...store.Revocation) error {
+// revoke writes revocations. There is one writer at a time, so that positions grow in the order of commits.
+func revoke(w *writer, revoked []store.Revocation) error {
 	for _, r := range revoked {
-		if _, err := tx.ExecContext(ctx, insertRevocation, r.Key, micros(r.ExpiresAt)); err != nil {
-			return translate(err)
+		if _, err := w.exec(insertRevocation, r.Key, micros(r.ExpiresAt)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -26,19 +24,18 @@ func revoke(ctx context.Context, tx *sql.Tx, revoked ...store.Revocation) error 
 
 // Revocations implements [store.Revocations].
 func (s *Store) Revocations(ctx context.Context, after int64, limit int) (all []store.Revocation, err error) {
-	rows, err := s.read.QueryContext(ctx, selectRevocations, after, limit)
+	err = s.read.each(ctx, selectRevocations, []any{after, limit}, func(r row) error {
+		var x store.Revocation
+		var expires int64
+		if err := r.Scan(&x.Position, &x.Key, &expires); err != nil {
+			return err
+		}
+		x.ExpiresAt = fromMicros(expires)
+		all = append(all, x)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("revocations: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var r store.Revocation
-		var expires int64
-		if err := rows.Scan(&r.Position, &r.Key, &expires); err != nil {
-			return nil, fmt.Errorf("revocations: %w", err)
-		}
-		r.ExpiresAt = fromMicros(expires)
-		all = append(all, r)
-	}
-	return all, rows.Err()
+	return all, nil
 }

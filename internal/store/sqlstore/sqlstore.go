@@ -28,7 +28,8 @@ var migrations embed.FS
 // It is safe for concurrent use.
 type Store struct {
 	write *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
-	read  *sql.DB
+	group group   // has that connection
+	read  reader
 }
 
 var _ store.Store = (*Store)(nil)
@@ -56,12 +57,13 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if s.write, err = open(path, 1); err != nil {
 		return nil, err
 	}
-	if s.read, err = open(path, max(2, runtime.GOMAXPROCS(0))); err != nil {
+	if s.read.db, err = open(path, max(2, runtime.GOMAXPROCS(0))); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
 	if err := migrate(ctx, s.write); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.Close())
 	}
+	s.group.writer.db = s.write
 	return s, nil
 }
 
@@ -105,27 +107,20 @@ func migrate(ctx context.Context, db *sql.DB) error {
 // Ping implements [store.Store].
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
-	return s.read.QueryRowContext(ctx, "SELECT 1 FROM (SELECT count(*) FROM signing_keys)").Scan(&one)
+	return s.read.db.QueryRowContext(ctx, "SELECT 1 FROM (SELECT count(*) FROM signing_keys)").Scan(&one)
 }
 
-// Close implements [store.Store].
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+// Close implements [store.Store]. It waits for the writes that are under way.
+func (s *Store) Close() error { return errors.Join(s.group.close(), s.read.close(), s.write.Close()) }
 
-// beginner is an [sql.DB] or one [sql.Conn] of it.
-type beginner interface {
-	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+// commit has do write: all of it or nothing, and durably. Do may be called twice, the first time in vain.
+func (s *Store) commit(ctx context.Context, do func(*writer) error) error {
+	return s.group.commit(ctx, durable, false, do)
 }
 
-// transact runs f in a transaction and commits it, or rolls it back if f returns an error.
-func transact(ctx context.Context, on beginner, f func(*sql.Tx) error) error {
-	tx, err := on.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := f(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return translate(tx.Commit())
+// commitSingle is commit for what writes with one statement at most.
+func (s *Store) commitSingle(ctx context.Context, do func(*writer) error) error {
+	return s.group.commit(ctx, durable, true, do)
 }
 
 // translate turns the driver's errors into the sentinels of the contract.
@@ -141,6 +136,9 @@ func translate(err error) error {
 		switch e.Code() {
 		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 			return fmt.Errorf("%w: %w", store.ErrExists, err)
+		}
+		if e.Code()&0xff == sqlite3.SQLITE_BUSY {
+			return fmt.Errorf("%w: %w", store.ErrBusy, err)
 		}
 	}
 	return err
