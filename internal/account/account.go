@@ -11,8 +11,8 @@ import (
 // MaxData bounds the data of a user, and the admin data, in bytes of their compact form.
 const MaxData = 8 << 10
 
-// User is a user as they see themselves.
-type User struct {
+// Account is a user as they see themselves.
+type Account struct {
 	ID        string     `json:"_id" doc:"Opaque and unchanging"`
 	Email     string     `json:"email"`
 	Roles     []string   `json:"roles" nullable:"false" doc:"What the operator lets the user do in applications. Tokens have them from the next refresh on"`
@@ -22,8 +22,8 @@ type User struct {
 	UpdatedAt time.Time  `json:"updated_at"`
 }
 
-func userOf(u store.User) User {
-	return User{
+func accountOf(u store.User) Account {
+	return Account{
 		ID: u.ID, Email: u.Email, Roles: listOf(u.Roles), Data: u.Data, AdminData: u.AdminData,
 		CreatedAt: seconds(u.CreatedAt), UpdatedAt: seconds(u.UpdatedAt),
 	}

@@ -31,9 +31,9 @@ type ProfileUser struct {
 	Email string `json:"email"`
 }
 
-// Account is the answer to GET /user.
-type Account struct {
-	User     User     `json:"user"`
+// Overview is the answer to GET /user.
+type Overview struct {
+	User     Account  `json:"user"`
 	Session  *Session `json:"session,omitempty" doc:"The session of the token; not there for a token of another kind"`
 	Sessions int      `json:"sessions" doc:"How many sessions the user has"`
 }
@@ -45,7 +45,7 @@ type Change struct {
 
 // Changed is the answer to PATCH /user.
 type Changed struct {
-	User User `json:"user"`
+	User Account `json:"user"`
 }
 
 // Sessions is the answer to GET /user/sessions.
@@ -100,7 +100,7 @@ func (cfg HTTP) userRoutes(rt *api.Router) {
 		Method: http.MethodGet, Path: "/user", ID: "account", Tag: "Account",
 		Summary:     "Read what the server holds of the user",
 		Description: "As it is in the database now, whatever the token says.",
-		Bearer:      true, OK: Account{}, Problems: []int{400, 401, 404},
+		Bearer:      true, OK: Overview{}, Problems: []int{400, 401, 404},
 	}, cfg.Guard.Protect(cfg.read))
 	rt.Handle(&api.Operation{
 		Method: http.MethodPatch, Path: "/user", ID: "changeAccount", Tag: "Account",
@@ -130,7 +130,7 @@ func (cfg HTTP) read(w http.ResponseWriter, r *http.Request, holder *token.Holde
 	if err != nil {
 		return err
 	}
-	a := Account{User: userOf(user), Sessions: len(sessions)}
+	a := Overview{User: accountOf(user), Sessions: len(sessions)}
 	for i := range sessions {
 		if sessions[i].Current {
 			a.Session = &sessions[i]
@@ -186,7 +186,7 @@ func (cfg HTTP) change(w http.ResponseWriter, r *http.Request, holder *token.Hol
 			return cfg.Guard.Ended()
 		}
 		if err == nil {
-			api.JSON(w, Changed{User: userOf(user)})
+			api.JSON(w, Changed{User: accountOf(user)})
 		}
 		return err
 	}
