@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"internal/audit", "internal/ratelimit", "internal/revocation"},
 	{"internal/api"},
 	{"internal/store"},
+	{"internal/seal"},
 	{"passport/local", "passport/bearer", "passport/basic", "passport/passporttest"},
 	{"passport"},
 	{"passport/internal/*", "jwt/jwk", "password"},

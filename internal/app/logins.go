@@ -82,11 +82,15 @@ func (a *App) openHasher() (func(password.Claim) withpassword.Hasher, error) {
 const keyBytes = 32
 
 // openKeys returns the keys that all nodes on one database share, by purpose: each derives (RFC 5869) from one
-// random key that lies in the store.
+// random key that lies sealed in the store.
 func (a *App) openKeys(ctx context.Context) (func(purpose string) []byte, error) {
 	fresh := make([]byte, keyBytes)
 	_, _ = rand.Read(fresh) // never fails
-	root, err := a.Store.FirstSecret(ctx, "root", fresh)
+	sealed, err := a.Store.FirstSecret(ctx, rootName, a.box.Seal(secretKind, rootName, fresh))
+	if err != nil {
+		return nil, fmt.Errorf("root key: %w", err)
+	}
+	root, err := a.box.Open(secretKind, rootName, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("root key: %w", err)
 	}

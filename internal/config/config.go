@@ -18,6 +18,8 @@ type Config struct {
 	Database            string
 	Issuer              string
 	ServiceName         string
+	MasterKey           Secret
+	MasterKeyFile       string
 	JWT                 JWT
 	TokenQueryParameter string
 	Session             Session
@@ -39,6 +41,10 @@ type JWT struct {
 	InsecureAllowShortSecret bool
 	Audience                 string
 	AccessTTL                time.Duration
+	Algorithm                string
+	RotateEvery              time.Duration
+	PublishAhead             time.Duration
+	Claims                   []string
 	AcceptLegacyUntil        time.Time
 	LegacySecret             Secret // from LegacySecretFile; it has no key of its own
 	LegacySecretFile         string

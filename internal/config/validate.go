@@ -11,6 +11,10 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/countersign-auth/countersign/internal/seal"
+	"github.com/countersign-auth/countersign/internal/token"
+	"github.com/countersign-auth/countersign/jwt"
 )
 
 // minSecret is the shortest HS256 secret, in bytes: the length of the hash (RFC 7518, section 3.2).
@@ -42,6 +46,16 @@ func (c *Config) Validate() (problems []error) {
 	if s := c.JWT.Secret; s != "" && len(s) < minSecret && !c.JWT.InsecureAllowShortSecret {
 		bad("jwt.secret: has %d bytes, needs %d; make one with `openssl rand -base64 48`, or set jwt.insecure_allow_short_secret", len(s), minSecret)
 	}
+	if c.MasterKey != "" {
+		if _, err := seal.Parse(c.MasterKey.Reveal()); err != nil {
+			key := "master_key"
+			if c.MasterKeyFile != "" {
+				key = "master_key_file: " + c.MasterKeyFile
+			}
+			bad("%s: %w", key, err)
+		}
+	}
+	c.JWT.validateKeys(bad)
 	if c.JWT.AccessTTL < time.Second || c.JWT.AccessTTL > 24*time.Hour {
 		bad("jwt.access_ttl: must be between 1s and 24h")
 	}
@@ -67,6 +81,27 @@ func (c *Config) Validate() (problems []error) {
 		bad("tls.cert_file and tls.key_file: set both, or neither")
 	}
 	return problems
+}
+
+// validateKeys reports what the server's own keys could not do.
+func (j *JWT) validateKeys(bad func(format string, args ...any)) {
+	if a := jwt.Algorithm(j.Algorithm); a != "" && !slices.Contains(token.Algorithms(), a) {
+		bad("jwt.algorithm: must be one of %v", token.Algorithms())
+	} else if j.Secret != "" && a != "" && a != jwt.HS256 {
+		bad("jwt.algorithm: must be HS256 or left out, because jwt.secret signs")
+	}
+	if j.Secret != "" && j.RotateEvery != 0 {
+		bad("jwt.rotate_every: there are no keys to rotate, because jwt.secret signs")
+	}
+	if j.PublishAhead < time.Second || j.PublishAhead > 7*24*time.Hour {
+		bad("jwt.publish_ahead: must be between 1s and 168h")
+	}
+	if least := max(time.Hour, j.PublishAhead+token.Lifetime(j.AccessTTL)+time.Second); j.RotateEvery != 0 && j.RotateEvery < least {
+		bad("jwt.rotate_every: must be 0s, or at least %v: a new key is published before it signs, and its predecessor's last tokens must have expired", least)
+	}
+	if _, err := token.ParseTemplate(j.Claims); err != nil {
+		bad("jwt.claims: %w", err)
+	}
 }
 
 // maxSession is the longest that a session may live.
@@ -166,6 +201,11 @@ func (c *Config) DatabasePath() string {
 		return path
 	}
 	return filepath.Join(c.Data, "countersign.db")
+}
+
+// DefaultMasterKeyFile returns where the master key is while none is given.
+func (c *Config) DefaultMasterKeyFile() string {
+	return filepath.Join(filepath.Dir(c.DatabasePath()), "master.key")
 }
 
 // IssuerAt returns the issuer for a server that listens at addr: the one that is set, or else the address as a URL.

@@ -1,8 +1,13 @@
 package token
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,13 +39,10 @@ type Access struct {
 // oneFactor is the acr of a login by one factor, in the words of NIST SP 800-63B.
 const oneFactor = "aal1"
 
-// userClaim keeps the shape that the founding app gave its tokens.
-type userClaim struct {
-	ID    string `json:"_id"`
-	Email string `json:"email"`
-}
+// ErrEnded says that the token that was asked for would have ended before it began.
+var ErrEnded = errors.New("token: its time is over")
 
-// Mint returns a new access token.
+// Mint returns a new access token. ErrEnded when g.NotAfter has come.
 func (s *Service) Mint(g Grant) (Access, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -51,24 +53,38 @@ func (s *Service) Mint(g Grant) (Access, error) {
 	if !g.NotAfter.IsZero() && g.NotAfter.Before(expires) {
 		expires = g.NotAfter
 	}
-	extra := map[string]any{"sid": g.Session, "user": userClaim{g.User.ID, g.User.Email}}
-	if g.User.Epoch != "" {
-		extra["epoch"] = g.User.Epoch
+	if expires.Unix() <= now.Unix() {
+		return Access{}, ErrEnded
 	}
-	if len(g.User.Roles) > 0 {
-		extra["roles"] = g.User.Roles
-	}
-	if !g.AuthAt.IsZero() {
-		extra["auth_time"], extra["acr"] = g.AuthAt.Unix(), oneFactor
-		if len(g.Methods) > 0 {
-			extra["amr"] = g.Methods
-		}
-	}
-	signed, err := jwt.Sign(s.sign, s.typ, jwt.Claims{
+	r := s.ring.Load()
+	signed, err := jwt.Sign(r.keys[r.signing(now)].Key, s.typ, jwt.Claims{
 		Issuer: s.cfg.Issuer, Audience: []string{s.cfg.Audience}, Subject: g.User.ID, ID: id.String(),
-		IssuedAt: now, ExpiresAt: expires, Extra: extra,
+		IssuedAt: now, ExpiresAt: expires, Extra: s.claims(g),
 	})
 	return Access{Token: signed, TTL: expires.Sub(now)}, err
+}
+
+// claims returns what a token says beside the registered claims.
+func (s *Service) claims(g Grant) map[string]any {
+	// The user's claim keeps the shape that the founding app gave its tokens.
+	c := map[string]any{"sid": g.Session, "user": map[string]string{"_id": g.User.ID, "email": g.User.Email}}
+	if g.User.Epoch != "" {
+		c["epoch"] = g.User.Epoch
+	}
+	if len(g.User.Roles) > 0 {
+		c["roles"] = g.User.Roles
+	}
+	if !g.AuthAt.IsZero() {
+		c["auth_time"], c["acr"] = g.AuthAt.Unix(), oneFactor
+		if len(g.Methods) > 0 {
+			c["amr"] = g.Methods
+		}
+	}
+	if left := s.cfg.Claims.fill(c, g.User); len(left) > 0 {
+		s.complain.about(context.Background(), slog.LevelWarn, "claims of the template do not fit into a token, and are left out",
+			fmt.Errorf("user %s: %s", g.User.ID, strings.Join(left, ", ")))
+	}
+	return c
 }
 
 // User is whom a token names.

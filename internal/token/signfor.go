@@ -21,7 +21,8 @@ func (s *Service) SignFor(typ string, c jwt.Claims) (string, error) {
 	if name := strings.TrimPrefix(strings.ToLower(typ), "application/"); slices.Contains([]string{"", "jwt", "at+jwt"}, name) {
 		return "", fmt.Errorf("token: %q is a type of access tokens", typ)
 	}
-	key := s.sign
+	r := s.ring.Load()
+	key := r.keys[r.signing(s.cfg.Now())].Key
 	if secret := key.Secret(); secret != nil {
 		derived, err := hkdf.Key(sha256.New, secret, nil, "countersign "+typ, derivedBytes)
 		if err != nil {

@@ -55,7 +55,7 @@ func newService(t *testing.T) (*withpassword.Service, store.Store, *counter) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := token.Open(t.Context(), s, token.Config{Issuer: "i", Audience: "a", TTL: time.Minute})
+	tokens, err := token.Open(t.Context(), s, token.Config{Issuer: "i", Audience: "a", TTL: time.Minute, Secret: make([]byte, 32)})
 	if err != nil {
 		t.Fatal(err)
 	}
