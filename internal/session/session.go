@@ -50,6 +50,7 @@ type Revoked interface {
 type Config struct {
 	Store interface {
 		store.Users
+		store.Credentials
 		store.Sessions
 	}
 	Tokens  *token.Service
