@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"internal/login/*", "internal/account", "internal/store/sqlstore", "internal/config"},
 	{"internal/login"},
 	{"internal/token"},
-	{"internal/audit", "internal/ratelimit"},
+	{"internal/audit", "internal/ratelimit", "internal/revocation"},
 	{"internal/api"},
 	{"internal/store"},
 	{"passport/local", "passport/bearer", "passport/basic", "passport/passporttest"},
