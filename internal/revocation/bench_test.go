@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/revocation"
+	"github.com/countersign-auth/countersign/internal/store"
 )
 
 const sid, epoch = "01949f6e-7f00-7abc-8def-0123456789ab", "4f1c2a9be8d04c6fa1b2c3d4e5f60718"
@@ -114,5 +115,18 @@ func BenchmarkBuild(b *testing.B) {
 				b.ReportMetric(float64(size), "bytes")
 			}
 		})
+	}
+}
+
+// BenchmarkPrune forgets one of a million: for so long logouts wait.
+func BenchmarkPrune(b *testing.B) {
+	clock := newClock()
+	set := newSet(b, open(b), revocation.Config{Now: clock.now})
+	set.Add(revoked(1_000_000, clock.now().Add(1000*time.Hour))...)
+	b.ResetTimer()
+	for i := range b.N {
+		set.Add(store.Revocation{Key: fmt.Sprint("short", i), ExpiresAt: clock.now()})
+		clock.advance(2 * time.Minute)
+		set.Prune()
 	}
 }
