@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -13,6 +14,7 @@ import (
 
 // Operation declares a route for the router and the OpenAPI document.
 type Operation struct {
+	// Path may have segments {name}, as [http.ServeMux] writes them. The document has each as a parameter.
 	Method, Path string
 	// ID is the operationId, for generated clients.
 	ID string
@@ -35,6 +37,8 @@ type Operation struct {
 	Status int
 	OK     any
 	OKType string
+	// NotModified says that a request that names what it has in If-None-Match may be answered 304.
+	NotModified bool
 	// Problems are the statuses of the errors that the route answers, beside those that every route may answer.
 	Problems []int
 }
@@ -55,7 +59,7 @@ type problemBody struct {
 func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 	out := &huma.Operation{
 		Method: op.Method, Path: op.Path, OperationID: op.ID,
-		Summary: op.Summary, Description: op.Description, Tags: []string{op.Tag},
+		Summary: op.Summary, Description: op.Description, Tags: []string{op.Tag}, Parameters: op.parameters(),
 		Responses: map[string]*huma.Response{strconv.Itoa(cmp.Or(op.Status, http.StatusOK)): op.ok(schemas)},
 	}
 	for _, status := range append(op.Problems, always...) {
@@ -64,6 +68,9 @@ func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 			Content:     content(problem.ContentType, schemaOf(schemas, problemBody{})),
 			Headers:     problemHeaders(status),
 		}
+	}
+	if op.NotModified {
+		out.Responses["304"] = &huma.Response{Description: http.StatusText(http.StatusNotModified)}
 	}
 	if op.Body != nil {
 		body := content("application/json", schemaOf(schemas, op.Body))
@@ -79,6 +86,18 @@ func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 		}
 	}
 	return out
+}
+
+// parameters declares the segments of the path that stand for any text.
+func (op *Operation) parameters() (params []*huma.Param) {
+	for segment := range strings.SplitSeq(op.Path, "/") {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			params = append(params, &huma.Param{
+				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
+			})
+		}
+	}
+	return params
 }
 
 func (op *Operation) ok(schemas huma.Registry) *huma.Response {

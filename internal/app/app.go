@@ -119,7 +119,10 @@ func (a *App) Handler() (http.Handler, error) {
 		}
 	}
 	a.Sessions.Routes(rt, session.HTTP{Guard: a.Guard, Proxies: proxies})
-	account.Routes(rt, account.HTTP{Log: a.log, Guard: a.Guard, TokenParameter: a.Config.TokenQueryParameter})
+	account.Routes(rt, account.HTTP{
+		Log: a.log, Users: a.Store, Sessions: a.Sessions, Guard: a.Guard, Audit: a.Audit, Proxies: proxies,
+		TokenParameter: a.Config.TokenQueryParameter, Now: a.now,
+	})
 	a.Tokens.Routes(rt)
 	a.healthRoutes(rt)
 	if err := rt.ServeDocs(); err != nil {

@@ -79,8 +79,8 @@ func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
 	})
 }
 
-// clearCookies deletes the cookies of a browser that has them.
-func clearCookies(w http.ResponseWriter, r *http.Request) {
+// ClearCookies deletes the cookies of a session from a browser that has them.
+func ClearCookies(w http.ResponseWriter, r *http.Request) {
 	for _, name := range []string{accessCookie, refreshCookie} {
 		if len(r.CookiesNamed(name)) > 0 {
 			setCookie(w, name, "", -1)

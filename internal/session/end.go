@@ -17,7 +17,10 @@ func (s *Service) List(ctx context.Context, user store.User) ([]store.Session, e
 	now := s.Now()
 	alive := all[:0]
 	for _, record := range all {
-		if record.Epoch == user.Epoch && now.Before(record.ExpiresAt) && now.Before(s.end(record)) {
+		if end := s.end(record); end.Before(record.ExpiresAt) { // the settings have changed
+			record.ExpiresAt = end
+		}
+		if record.Epoch == user.Epoch && now.Before(record.ExpiresAt) {
 			alive = append(alive, record)
 		}
 	}
@@ -64,6 +67,15 @@ func (s *Service) EndAll(ctx context.Context, userID string, change func(*store.
 		}
 		return user, s.synced(ctx)
 	}
+}
+
+// ChangeCredential writes a credential over the record that has its Version, and ends the sessions of its user but for the
+// one whose id is keep, if any, with all their tokens. [store.ErrConflict] says that the credential has changed meanwhile.
+func (s *Service) ChangeCredential(ctx context.Context, c store.Credential, keep string) error {
+	if err := s.Store.ChangeCredential(ctx, c, keep, s.until(s.Now())); err != nil {
+		return fmt.Errorf("change a credential: %w", err)
+	}
+	return s.synced(ctx)
 }
 
 // Delete deletes a user, and ends all that they have of sessions and tokens.

@@ -147,3 +147,28 @@ func (g *Guard) lookUp(ctx context.Context, holder *token.Holder) (bool, error) 
 	}
 	return !user.Disabled(), nil
 }
+
+// User returns the user of a holder as the store has it now, for routes that need more than a token says. The error is a
+// [problem.Error] when there is none: 401 when the user is gone or may no longer come in, 404 when the user was never
+// one of this server but is known to a service that shares the secret.
+func (g *Guard) User(ctx context.Context, holder *token.Holder) (store.User, error) {
+	user, err := g.Users.User(ctx, holder.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound) && holder.Foreign:
+		return store.User{}, problem.New(http.StatusNotFound, "no_user", "This server has no user of the token's id.")
+	case errors.Is(err, store.ErrNotFound):
+		return store.User{}, g.Ended()
+	case err != nil:
+		return store.User{}, fmt.Errorf("user of a token: %w", err)
+	case user.Disabled():
+		return store.User{}, g.Ended()
+	case !holder.Foreign && !holder.Legacy && holder.Epoch != user.Epoch: // ended on another node, a moment ago
+		return store.User{}, g.Ended()
+	}
+	return user, nil
+}
+
+// Ended returns the answer for a token whose user or session turns out to have ended behind the guard.
+func (g *Guard) Ended() error {
+	return errEnded.WithChallenges(problem.BearerError(g.Realm, bearer.CodeInvalidToken, errEnded.Detail))
+}

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"net/http"
 
@@ -84,7 +86,7 @@ func (h *handler) refresh(w http.ResponseWriter, r *http.Request) error {
 	}
 	tokens, err := h.service.Refresh(r.Context(), text, ClientOf(w, r, h.Proxies))
 	if errors.Is(err, ErrInvalid) && cookie {
-		clearCookies(w, r)
+		ClearCookies(w, r)
 	}
 	if err != nil {
 		return h.explain(err)
@@ -138,7 +140,7 @@ func (h *handler) logOut(w http.ResponseWriter, r *http.Request) error {
 	user, session, err := h.service.Whose(r.Context(), text)
 	if err != nil {
 		if errors.Is(err, ErrInvalid) && cookie {
-			clearCookies(w, r)
+			ClearCookies(w, r)
 		}
 		return h.explain(err)
 	}
@@ -146,24 +148,37 @@ func (h *handler) logOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *handler) end(w http.ResponseWriter, r *http.Request, user, session, scope string) (err error) {
+	ctx, cancel := Lasting(r)
+	defer cancel()
 	switch {
 	case scope == "all":
-		_, err = h.service.EndAll(r.Context(), user, nil)
+		_, err = h.service.EndAll(ctx, user, nil)
 	case session == "":
 		return problem.New(http.StatusBadRequest, "no_session", "This token belongs to no session of this server.")
 	case scope == "others":
-		err = h.service.End(r.Context(), user, store.Which{Except: session})
+		err = h.service.End(ctx, user, store.Which{Except: session})
 	default:
-		err = h.service.End(r.Context(), user, store.Which{Only: session})
+		err = h.service.End(ctx, user, store.Which{Only: session})
 	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) { // ended already: what was wanted
+	switch {
+	case err == nil:
+		client := ClientOf(w, r, h.Proxies)
+		h.service.Audit.Done(ctx, store.Event{
+			Kind: "logout", Reason: cmp.Or(scope, "this"), UserID: user, Client: client.Addr, RequestID: client.RequestID,
+		})
+	case !errors.Is(err, store.ErrNotFound): // that it has ended already is what was wanted
 		return err
 	}
 	if scope != "others" {
-		clearCookies(w, r)
+		ClearCookies(w, r)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// Lasting returns a context for what is done to its end once it is begun, whether the client of r still waits or not.
+func Lasting(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), endTimeout)
 }
 
 // explain says what a client may know of err.

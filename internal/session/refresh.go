@@ -26,6 +26,14 @@ const maxRaces = 4
 // leads to has not been used. Once that has been used, it does so for the grace only. An older token that this server
 // made has been copied, or its holder has: the session ends.
 func (s *Service) Refresh(ctx context.Context, text string, client Client) (Tokens, error) {
+	tokens, err := s.refresh(ctx, text, client)
+	if errors.Is(err, ErrInvalid) {
+		s.counts.refused.Add(1)
+	}
+	return tokens, err
+}
+
+func (s *Service) refresh(ctx context.Context, text string, client Client) (Tokens, error) {
 	t, ok := parseRefreshToken(s.Key, text)
 	if !ok {
 		return Tokens{}, ErrInvalid
@@ -108,6 +116,7 @@ func (s *Service) rotate(ctx context.Context, t refreshToken, c chain, record st
 		}
 		return Tokens{}, fmt.Errorf("refresh: %w", err)
 	}
+	s.counts.rotated.Add(1)
 	return s.tokens(record, user, successor, now)
 }
 
@@ -117,6 +126,7 @@ func (s *Service) again(l link, t refreshToken, record store.Session, user store
 	if err != nil {
 		return Tokens{}, err
 	}
+	s.counts.repeated.Add(1)
 	return s.tokens(record, user, successor, now)
 }
 
@@ -127,6 +137,7 @@ func (s *Service) reused(ctx context.Context, record store.Session, client Clien
 	if err := s.End(ctx, record.UserID, store.Which{Only: record.ID}); err != nil {
 		return fmt.Errorf("end a session whose old refresh token was used: %w", err)
 	}
+	s.counts.reused.Add(1)
 	s.Log.LogAttrs(ctx, slog.LevelWarn, "an old refresh token was used: its session has been ended",
 		slog.String("user", record.UserID), slog.String("session", record.ID), slog.String("client", client.Addr),
 		slog.String("request_id", client.RequestID))

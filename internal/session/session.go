@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -49,6 +50,7 @@ type Revoked interface {
 type Config struct {
 	Store interface {
 		store.Users
+		store.Credentials
 		store.Sessions
 	}
 	Tokens  *token.Service
@@ -62,7 +64,23 @@ type Config struct {
 }
 
 // Service opens, refreshes and ends sessions. It is safe for concurrent use, and several processes on one store are.
-type Service struct{ Config }
+type Service struct {
+	Config
+	counts struct{ opened, rotated, repeated, refused, reused atomic.Uint64 }
+}
+
+// Stats counts what a Service has done since the process began.
+type Stats struct {
+	// Opened sessions; refreshes that Rotated the token, that Repeated the successor it had, and that were Refused, of which
+	// Reused ended their session.
+	Opened, Rotated, Repeated, Refused, Reused uint64
+}
+
+// Stats returns the counts of now.
+func (s *Service) Stats() Stats {
+	c := &s.counts
+	return Stats{c.opened.Load(), c.rotated.Load(), c.repeated.Load(), c.refused.Load(), c.reused.Load()}
+}
 
 // New returns a Service.
 func New(cfg Config) (*Service, error) {
@@ -73,7 +91,7 @@ func New(cfg Config) (*Service, error) {
 	case l.Idle <= 0, l.Max <= 0, l.Brief <= 0, l.Grace < 0, l.Fresh <= 0, l.PerUser < 0:
 		return nil, errors.New("session: a limit is missing")
 	}
-	return &Service{cfg}, nil
+	return &Service{Config: cfg}, nil
 }
 
 // Client is who uses a session: the address, and how the client describes itself.
@@ -122,6 +140,7 @@ func (s *Service) Open(ctx context.Context, l Login) (store.Session, Tokens, err
 	if err := s.Store.CreateSession(ctx, record, l.Proof, s.Limits.PerUser, s.until(now)); err != nil {
 		return store.Session{}, Tokens{}, fmt.Errorf("open a session: %w", err)
 	}
+	s.counts.opened.Add(1)
 	tokens, err := s.tokens(record, l.User, t, now)
 	return record, tokens, err
 }
@@ -131,6 +150,9 @@ func (s *Service) tokens(record store.Session, user store.User, t refreshToken, 
 	access, err := s.Tokens.Mint(token.Grant{
 		User: user, Session: record.ID, AuthAt: record.AuthAt, Methods: record.Methods, NotAfter: s.end(record),
 	})
+	if errors.Is(err, token.ErrEnded) { // in the very second in which it ends
+		return Tokens{}, ErrInvalid
+	}
 	if err != nil {
 		return Tokens{}, fmt.Errorf("session: %w", err)
 	}

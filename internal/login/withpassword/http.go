@@ -9,6 +9,8 @@ import (
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/session"
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/passport/local"
 	"github.com/countersign-auth/countersign/problem"
 )
@@ -38,6 +40,12 @@ type Login struct {
 	session.Wish
 }
 
+// Passwords is the body of /user/password.
+type Passwords struct {
+	Current string `json:"current_password" format:"password" example:"correct horse battery"`
+	New     string `json:"new_password" format:"password" example:"battery staple correct" doc:"As at /signup, and not the current one"`
+}
+
 // HTTP is what the routes need beside the service.
 type HTTP struct {
 	Log     *slog.Logger
@@ -49,13 +57,18 @@ type HTTP struct {
 type handler struct {
 	HTTP
 	service *Service
-	reader  local.Reader
+	// reader reads an address and a password, and change the current password and a new one.
+	reader, change local.Reader
 }
 
-// Routes adds /signup and /login.
+// Routes adds /signup, /login and /user/password.
 func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
-	h := &handler{HTTP: cfg, service: s, reader: local.Reader{UsernameField: "email", MaxBody: api.MaxBody}}
-	if err := h.reader.Validate(); err != nil {
+	h := &handler{
+		HTTP: cfg, service: s,
+		reader: local.Reader{UsernameField: "email", MaxBody: api.MaxBody},
+		change: local.Reader{UsernameField: currentField, PasswordField: newField, MaxBody: api.MaxBody},
+	}
+	if err := errors.Join(h.reader.Validate(), h.change.Validate()); err != nil {
 		return err
 	}
 	rt.Handle(&api.Operation{
@@ -72,6 +85,14 @@ func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
 		Body:        Login{}, Forms: true, OK: session.Answer{},
 		Problems: []int{400, 401, 408, 415, 429, 503},
 	}, http.HandlerFunc(h.logIn))
+	rt.Handle(&api.Operation{
+		Method: http.MethodPost, Path: "/user/password", ID: "changePassword", Tag: "Account",
+		Summary: "Change the password",
+		Description: "Asks for the current one, which is throttled as a login is. The session of the token is kept; all others end, " +
+			"with their tokens.",
+		Bearer: true, Body: Passwords{}, Forms: true, Status: http.StatusNoContent,
+		Problems: []int{400, 401, 404, 408, 409, 415, 422, 429, 503},
+	}, cfg.Guard.Protect(h.changePassword))
 	return nil
 }
 
@@ -114,6 +135,28 @@ func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 	api.JSON(w, opened.Tokens.Deliver(w, wish.InCookie()))
 }
 
+func (h *handler) changePassword(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {
+	c, err := h.change.Read(r)
+	if err != nil {
+		return err
+	}
+	user, err := h.Guard.User(r.Context(), holder)
+	if err != nil {
+		return err
+	}
+	err = h.service.ChangePassword(r.Context(), Change{
+		User: user, Session: holder.Session, Current: c.Username, New: c.Password, Client: h.Devices.Client(w, r, h.Proxies),
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return h.Guard.Ended()
+	}
+	if err != nil {
+		return h.explain(err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
 // blocklistRetry is when to come back after a failed look into the blocklist: not at once, for somebody has to see to it.
 const blocklistRetry = time.Minute
 
@@ -125,6 +168,8 @@ func (h *handler) explain(err error) error {
 		return problem.New(http.StatusUnprocessableEntity, "invalid_fields", "Some fields are not valid.").WithFields(invalid.Fields...)
 	case errors.Is(err, ErrTaken):
 		return problem.New(http.StatusConflict, "email_taken", "There is a user with this e-mail address already. Log in instead.")
+	case errors.Is(err, ErrNoPassword):
+		return problem.New(http.StatusConflict, "no_password", "This user has no password that could be changed.")
 	case errors.Is(err, ErrBlocklist):
 		return problem.New(http.StatusServiceUnavailable, "password_check_unavailable", "New passwords cannot be checked at this moment. Try again later.").
 			WithRetryAfter(blocklistRetry).WithCause(err)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -180,33 +179,4 @@ func (s *Service) changed(ctx context.Context, hasher Hasher, c store.Credential
 		return now
 	}
 	return c
-}
-
-// SetPassword gives a user a new password, whatever the old one was.
-func (s *Service) SetPassword(ctx context.Context, user store.User, pw string) error {
-	fields, err := s.Policy.Check(pw, login.Address{Given: user.Email, Key: user.EmailKey})
-	if err != nil {
-		return fmt.Errorf("set password: %w", err)
-	}
-	if len(fields) > 0 {
-		return &InvalidError{Fields: fields}
-	}
-	hash, err := s.Hasher(password.Claim{}).Hash(ctx, pw)
-	if err != nil {
-		return fmt.Errorf("set password: %w", err)
-	}
-	for {
-		c, err := s.Users.Credential(ctx, Method, user.EmailKey)
-		if err == nil && c.UserID != user.ID {
-			err = store.ErrNotFound // the user was deleted meanwhile, and somebody else has the address
-		}
-		if err != nil {
-			return fmt.Errorf("set password: %w", err)
-		}
-		c.Data, c.UpdatedAt = data{Hash: hash}.encode(), s.Now()
-		// A login may renew the hash between the two calls; the new password is to win over that.
-		if err = s.Users.UpdateCredential(ctx, c); !errors.Is(err, store.ErrConflict) {
-			return err
-		}
-	}
 }

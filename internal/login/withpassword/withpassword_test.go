@@ -150,7 +150,7 @@ func TestSetPasswordDoesNotHitAnotherUser(t *testing.T) {
 	if _, err := service.SignUp(ctx, "mike@example.com", "another horse", login.Client{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := service.SetPassword(ctx, old, "new horse battery"); !errors.Is(err, store.ErrNotFound) {
+	if err := service.SetPassword(ctx, old, "new horse battery"); !errors.Is(err, withpassword.ErrNoPassword) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := service.LogIn(ctx, "mike@example.com", "another horse", false, login.Client{}); err != nil {

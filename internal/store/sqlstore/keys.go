@@ -49,22 +49,30 @@ func (s *Store) SigningKeys(ctx context.Context) (keys []store.SigningKey, err e
 
 // ReplaceKey implements [store.Keys].
 func (s *Store) ReplaceKey(ctx context.Context, id string, old, sealed []byte) error {
-	return s.commitSingle(ctx, func(w *writer) error {
+	err := s.commitSingle(ctx, func(w *writer) error {
 		n, err := w.exec(replaceKey, sealed, id, old)
 		if err != nil || n == 1 {
 			return err
 		}
 		return w.conflictIf(hasKey, id)
 	})
+	if err == nil {
+		s.scrub(ctx)
+	}
+	return err
 }
 
 // DeleteKey implements [store.Keys].
 func (s *Store) DeleteKey(ctx context.Context, id string) error {
-	return s.commitSingle(ctx, func(w *writer) error {
+	err := s.commitSingle(ctx, func(w *writer) error {
 		n, err := w.exec(deleteKey, id)
 		if err == nil && n == 0 {
 			return store.ErrNotFound
 		}
 		return err
 	})
+	if err == nil {
+		s.scrub(ctx)
+	}
+	return err
 }

@@ -53,5 +53,6 @@ func (s *Store) ReplaceSecret(ctx context.Context, name string, old, value []byt
 	if err != nil {
 		return fmt.Errorf("secret %s: %w", name, err)
 	}
+	s.scrub(ctx)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -13,12 +14,17 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
+// busyPause is how long a writer waits before it tries again to begin a transaction while another process writes.
+// SQLite's own waits grow to 100 ms; with them, of two busy processes one has most of the turns.
+const busyPause = time.Millisecond
+
 // writer is the one connection that writes, and its statements, which are prepared once. It belongs to whoever runs it.
 //
 // It watches no context: an interrupt would roll back what others have in the same transaction. Its statements are short.
 type writer struct {
 	db         *sql.DB
-	conn       *sql.Conn // nil until it is needed
+	patience   time.Duration // how long it tries to begin a transaction
+	conn       *sql.Conn     // nil until it is needed
 	statements map[string]*sql.Stmt
 	durability durability // of the connection now
 }
@@ -94,29 +100,54 @@ func harmless(err error) bool {
 	}
 	var e *sqlite.Error
 	if errors.As(err, &e) {
-		return e.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
+		switch e.Code() {
+		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_NOTNULL,
+			sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, sqlite3.SQLITE_CONSTRAINT_CHECK:
+			return true
+		}
+		return false
 	}
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrConflict)
 }
 
 // begin begins a transaction of that durability, on a new connection when there is none.
 func (w *writer) begin(d durability) error {
+	if err := w.connect(d); err != nil {
+		w.discard()
+		return err
+	}
+	for waited := time.Duration(0); ; waited += busyPause {
+		_, err := w.exec("BEGIN IMMEDIATE")
+		if !errors.Is(err, store.ErrBusy) || waited >= w.patience {
+			return err
+		}
+		time.Sleep(busyPause)
+	}
+}
+
+// connect sees to it that there is a connection of that durability. What sets it is not prepared, for it takes effect
+// while it is being prepared and not later.
+func (w *writer) connect(d durability) error {
+	ctx := context.Background()
 	if w.conn == nil {
-		conn, err := w.db.Conn(context.Background())
+		conn, err := w.db.Conn(ctx)
 		if err != nil {
 			return err
 		}
 		w.conn, w.statements, w.durability = conn, make(map[string]*sql.Stmt), durable // as [open] has it
-	}
-	if w.durability != d {
-		// Not prepared: this one takes effect while it is being prepared, and only then.
-		if _, err := w.conn.ExecContext(context.Background(), [...]string{durable: "PRAGMA synchronous=FULL", relaxed: "PRAGMA synchronous=NORMAL"}[d]); err != nil {
-			w.discard()
+		if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout=0"); err != nil {      // begin waits by itself
 			return err
 		}
-		w.durability = d
 	}
-	_, err := w.exec("BEGIN IMMEDIATE")
+	if w.durability == d {
+		return nil
+	}
+	level := "PRAGMA synchronous=FULL"
+	if d == relaxed {
+		level = "PRAGMA synchronous=NORMAL"
+	}
+	_, err := w.conn.ExecContext(ctx, level)
+	w.durability = d
 	return err
 }
 
