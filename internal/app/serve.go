@@ -51,6 +51,11 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	defer func() { err = errors.Join(err, a.Close()) }()
 	stop := a.Start(ctx)
 	defer stop()
+	stopMetrics, err := a.serveMetrics(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopMetrics()
 	server, err := a.Server()
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -83,6 +88,11 @@ func (a *App) Server() (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.newServer(handler), nil
+}
+
+// newServer returns a server of handler, bounded against slow and large requests.
+func (a *App) newServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
@@ -91,7 +101,7 @@ func (a *App) Server() (*http.Server, error) {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	}, nil
+	}
 }
 
 func withTLS(inner net.Listener, files config.TLS) (net.Listener, error) {

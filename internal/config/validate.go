@@ -30,6 +30,9 @@ func (c *Config) Validate() (problems []error) {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		bad("listen: must be HOST:PORT, such as 127.0.0.1:3000")
 	}
+	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
+		bad("metrics_listen: must be HOST:PORT, such as 127.0.0.1:9090")
+	}
 	if c.Database != "" {
 		if file, ok := strings.CutPrefix(c.Database, "sqlite:"); !ok || file == "" || file == ":memory:" || strings.HasPrefix(file, "//") {
 			bad("database: must be sqlite:FILE, such as sqlite:/var/lib/countersign/countersign.db")
