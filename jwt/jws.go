@@ -14,7 +14,7 @@ import (
 )
 
 // DefaultMaxBytes is the longest token that is looked at unless [Expect] says otherwise, and the longest that
-// [Sign] makes: 8 KiB, what fits a request header everywhere.
+// [Sign] makes unless [Claims] says otherwise: 8 KiB, what fits a request header everywhere.
 const DefaultMaxBytes = 8 << 10
 
 // jws is a JWS in compact serialization (RFC 7515 section 3.1), taken apart: the layer that knows bytes and

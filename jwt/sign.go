@@ -24,6 +24,10 @@ type Claims struct {
 	// case, and no string in it may be invalid UTF-8.
 	Extra map[string]any
 
+	// MaxBytes is the longest token that [Sign] makes of these claims. Zero means [DefaultMaxBytes]; at most 1 MiB. It is
+	// for documents that travel in a body; whoever verifies one must allow as much in [Expect].
+	MaxBytes int
+
 	// InsecureNoExpiry makes a token without "exp": nothing ends it but a change of keys.
 	InsecureNoExpiry bool
 }
@@ -32,10 +36,13 @@ type Claims struct {
 // one. typ is the "typ" header, such as "JWT" or "at+jwt"; empty leaves it out.
 //
 // It refuses a key that cannot sign ([ErrKey]), claims that no verifier here would read back the same
-// ([ErrClaim]) and a token over [DefaultMaxBytes] ([ErrTooLarge]).
+// ([ErrClaim]) and a token that is longer than allowed ([ErrTooLarge]).
 func Sign(key *Key, typ string, c Claims) (string, error) {
 	if key == nil || !key.CanSign() {
 		return "", keyErrorf("the key cannot sign")
+	}
+	if c.MaxBytes < 0 || c.MaxBytes > maxMaxBytes {
+		return "", claimErrorf("MaxBytes must be between 0 and %d", maxMaxBytes)
 	}
 	payload, err := c.marshal()
 	if err != nil {
@@ -49,8 +56,12 @@ func Sign(key *Key, typ string, c Claims) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("jwt: %w", err)
 	}
-	if len(token) > DefaultMaxBytes {
-		return "", fmt.Errorf("jwt: %w: it would have %d bytes, at most %d are allowed", ErrTooLarge, len(token), DefaultMaxBytes)
+	most := c.MaxBytes
+	if most == 0 {
+		most = DefaultMaxBytes
+	}
+	if len(token) > most {
+		return "", fmt.Errorf("jwt: %w: it would have %d bytes, at most %d are allowed", ErrTooLarge, len(token), most)
 	}
 	return token, nil
 }

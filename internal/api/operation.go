@@ -37,6 +37,8 @@ type Operation struct {
 	Status int
 	OK     any
 	OKType string
+	// NotModified says that a request that names what it has in If-None-Match may be answered 304.
+	NotModified bool
 	// Problems are the statuses of the errors that the route answers, beside those that every route may answer.
 	Problems []int
 }
@@ -66,6 +68,9 @@ func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 			Content:     content(problem.ContentType, schemaOf(schemas, problemBody{})),
 			Headers:     problemHeaders(status),
 		}
+	}
+	if op.NotModified {
+		out.Responses["304"] = &huma.Response{Description: http.StatusText(http.StatusNotModified)}
 	}
 	if op.Body != nil {
 		body := content("application/json", schemaOf(schemas, op.Body))

@@ -5,7 +5,6 @@
 package revocation
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -120,7 +119,7 @@ func (s *Set) add(r store.Revocation, now time.Time) bool {
 	if r.Key == "" || !now.Before(end) {
 		return false
 	}
-	e := entry{local: s.local(r.Key), hash: Hash(r.Key), seen: seconds(now), over: seconds(end) + 1}
+	e := entry{local: s.local(r.Key), hash: feedHash(r.Key), seen: seconds(now), over: seconds(end) + 1}
 	if n := len(s.entries); n > 0 {
 		e.seen = max(e.seen, s.entries[n-1].seen) // the clock may have been set back
 	}
@@ -185,8 +184,8 @@ func (s *Set) local(key string) uint64 { return max(1, maphash.String(s.seed, ke
 // hashPrefix keeps the hashes of the feed apart from any other use of SHA-256 on the same text.
 const hashPrefix = "countersign/rev:"
 
-// Hash returns what stands for a key in the feed.
-func Hash(key string) uint64 {
+// feedHash returns what stands for a key in the feed.
+func feedHash(key string) uint64 {
 	var room [64]byte
 	sum := sha256.Sum256(append(append(room[:0], hashPrefix...), key...))
 	return binary.BigEndian.Uint64(sum[:EntrySize])
@@ -241,69 +240,4 @@ func (s *Set) alive(limit int) (hashes []uint64, since uint32, version uint64) {
 		hashes = append(hashes, e.hash)
 	}
 	return hashes, since, s.version.Load()
-}
-
-// pageSize is how many revocations the store is asked for at a time.
-const pageSize = 1000
-
-// Load reads what the store has and the set has not: all at the start, then what is new. After a write by which the
-// store itself chose what to end, Load makes that hold at once.
-func (s *Set) Load(ctx context.Context) error {
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	for at := s.cfg.Now(); ; {
-		page, err := s.store.Revocations(ctx, s.position, pageSize)
-		if err != nil {
-			s.faults.Add(1)
-			return err
-		}
-		s.Add(page...)
-		if n := len(page); n > 0 {
-			s.position = page[n-1].Position
-		}
-		if len(page) < pageSize {
-			s.checked.Store(&at)
-			return nil
-		}
-	}
-}
-
-const (
-	// loadTimeout bounds how long a store may take to say what is new.
-	loadTimeout = 5 * time.Second
-	pruneEvery  = 10 * time.Second
-)
-
-// Run asks the store again and again and forgets what is over, until ctx ends.
-func (s *Set) Run(ctx context.Context) {
-	poll, prune := time.NewTicker(s.cfg.Poll), time.NewTicker(pruneEvery)
-	defer poll.Stop()
-	defer prune.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-prune.C:
-			s.prune()
-		case <-poll.C:
-			s.follow(ctx)
-		}
-	}
-}
-
-func (s *Set) follow(ctx context.Context) {
-	bounded, cancel := context.WithTimeout(ctx, loadTimeout)
-	defer cancel()
-	err := s.Load(bounded)
-	switch {
-	case ctx.Err() != nil:
-	case err != nil && !s.failing.Swap(true):
-		s.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "revocations cannot be read: sessions that other nodes end go on here", slog.Any("error", err))
-	case err == nil && s.failing.Swap(false):
-		s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "revocations can be read again")
-	}
 }

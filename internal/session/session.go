@@ -153,6 +153,9 @@ func (s *Service) tokens(record store.Session, user store.User, t refreshToken, 
 	access, err := s.Tokens.Mint(token.Grant{
 		User: user, Session: record.ID, AuthAt: record.AuthAt, Methods: record.Methods, NotAfter: s.end(record),
 	})
+	if errors.Is(err, token.ErrEnded) { // in the very second in which it ends
+		return Tokens{}, ErrInvalid
+	}
 	if err != nil {
 		return Tokens{}, fmt.Errorf("session: %w", err)
 	}

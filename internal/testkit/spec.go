@@ -121,6 +121,9 @@ func (sp *spec) validate(req *http.Request, status int, media string, body []byt
 	if err != nil {
 		return err
 	}
+	if !strings.HasSuffix(media, "json") { // any other body is a string for the document
+		return schema.Validate(string(body))
+	}
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
 		return err

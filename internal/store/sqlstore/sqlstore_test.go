@@ -28,7 +28,7 @@ func openAt(t *testing.T, path string) *sqlstore.Store {
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) store.Store { return openAt(t, filepath.Join(t.TempDir(), "c.db")) })
+	storetest.Run(t, func(t *testing.T, place string) store.Store { return openAt(t, filepath.Join(place, "c.db")) })
 }
 
 func TestFileIsPrivateAndReopens(t *testing.T) {

@@ -1,3 +1,0 @@
-package revocation
-
-const EntrySize = 8
