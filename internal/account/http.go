@@ -156,7 +156,7 @@ func (cfg HTTP) load(r *http.Request, holder *token.Holder) (store.User, []Sessi
 		return store.User{}, nil, err
 	}
 	records, err := cfg.Sessions.List(r.Context(), user)
-	return user, sessionsOf(records, holder.Session), err
+	return user, SessionsOf(records, holder.Session), err
 }
 
 func (cfg HTTP) change(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {

@@ -59,7 +59,7 @@ func (c *Config) Validate() (problems []error) {
 		}
 	}
 	c.JWT.validateKeys(bad)
-	if c.JWT.AccessTTL < time.Second || c.JWT.AccessTTL > 24*time.Hour {
+	if c.JWT.AccessTTL < time.Second || c.JWT.AccessTTL > MaxAccessTTL {
 		bad("jwt.access_ttl: must be between 1s and 24h")
 	}
 	if c.JWT.AcceptLegacyUntil.IsZero() != (c.JWT.LegacySecretFile == "") {
@@ -106,6 +106,9 @@ func (j *JWT) validateKeys(bad func(format string, args ...any)) {
 		bad("jwt.claims: %w", err)
 	}
 }
+
+// MaxAccessTTL is the longest that a token may live.
+const MaxAccessTTL = 24 * time.Hour
 
 // maxSession is the longest that a session may live.
 const maxSession = 10 * 365 * 24 * time.Hour
