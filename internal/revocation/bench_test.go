@@ -139,3 +139,29 @@ func BenchmarkPrune(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPollConnection is a poll at which nothing has happened, over connections that stay open, client and all.
+func BenchmarkPollConnection(b *testing.B) {
+	_, feed := benchFeed(b, 1000)
+	server := httptest.NewServer(feed)
+	b.Cleanup(server.Close)
+	etag := ask(feed, "").Header().Get("ETag")
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	b.SetParallelism(16)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			req, _ := http.NewRequestWithContext(b.Context(), http.MethodGet, server.URL, nil)
+			req.Header.Set("If-None-Match", etag)
+			res, err := client.Do(req)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusNotModified && res.StatusCode != http.StatusOK {
+				b.Error(res.StatusCode)
+			}
+		}
+	})
+}
