@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The bounds on what [Expect] may ask for.
+// The bounds on what [Expect] and [Claims] may ask for.
 const (
 	maxLeeway   = 60 * time.Second
 	maxMaxBytes = 1 << 20

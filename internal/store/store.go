@@ -19,6 +19,8 @@ var (
 	ErrExists = errors.New("store: exists")
 	// ErrConflict says that the record has another version than the one given: somebody was faster.
 	ErrConflict = errors.New("store: version conflict")
+	// ErrBusy says that other processes kept the database busy for too long. Nothing was written.
+	ErrBusy = errors.New("store: busy")
 )
 
 // User is a person or thing that can log in.

@@ -71,8 +71,10 @@ func Start(t testing.TB, settings ...string) *Server {
 		t.Fatal(err)
 	}
 	go func() { _ = server.Serve(listener) }() // ends with Close
+	stop := s.App.Start(t.Context())
 	t.Cleanup(func() {
 		_ = server.Close()
+		stop()
 		if err := s.App.Close(); err != nil {
 			t.Error(err)
 		}

@@ -85,7 +85,7 @@ type CacheStats struct {
 
 // NewCache returns an empty cache for what verifier and load say. Its tables take 32 bytes for each of Entries at once.
 func NewCache[U any](verifier Verifier, load Load[U], cfg CacheConfig[U]) (*Cache[U], error) {
-	if isNil(verifier) || load == nil || cfg.Live == nil {
+	if verifier == nil || isNilPointer(verifier) || load == nil || cfg.Live == nil {
 		return nil, errors.New("bearer: NewCache needs a verifier, a load function and CacheConfig.Live")
 	}
 	if err := cfg.setDefaults(); err != nil {

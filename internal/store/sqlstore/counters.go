@@ -2,9 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -37,34 +34,31 @@ func (s *Store) Counters(ctx context.Context, now time.Time, keys ...string) (co
 	for _, key := range keys {
 		args = append(args, key)
 	}
-	rows, err := s.read.QueryContext(ctx, selectCounters(len(keys)), args...)
-	if err != nil {
-		return nil, fmt.Errorf("counters: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
 	found := make(map[string]store.Counter, len(keys))
-	for rows.Next() {
+	err = s.read.each(ctx, selectCounters(len(keys)), args, func(r row) error {
 		var c store.Counter
 		var last, known, expires int64
-		if err := rows.Scan(&c.Key, &c.Count, &last, &known, &expires, &c.Version); err != nil {
-			return nil, fmt.Errorf("counters: %w", err)
-		}
+		err := r.Scan(&c.Key, &c.Count, &last, &known, &expires, &c.Version)
 		c.LastAt, c.KnownAt, c.ExpiresAt = fromMicros(last), fromMicros(known), fromMicros(expires)
 		found[c.Key] = c
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counters: %w", err)
 	}
 	for _, key := range keys {
 		c := found[key]
 		c.Key = key
 		counters = append(counters, c)
 	}
-	return counters, rows.Err()
+	return counters, nil
 }
 
 // SwapCounters implements [store.Counters].
 func (s *Store) SwapCounters(ctx context.Context, now time.Time, counters ...store.Counter) (n int, err error) {
-	err = s.relaxed(ctx, func(tx *sql.Tx) error {
-		for ; n < len(counters); n++ {
-			if ok, err := swapCounter(ctx, tx, now, counters[n]); err != nil || !ok {
+	err = s.group.commit(ctx, relaxed, len(counters) == 1, func(w *writer) error {
+		for n = 0; n < len(counters); n++ {
+			if ok, err := swapCounter(w, now, counters[n]); err != nil || !ok {
 				return err
 			}
 		}
@@ -92,61 +86,13 @@ const (
 )
 
 // swapCounter reports whether the record had the version of c and is now c.
-func swapCounter(ctx context.Context, tx *sql.Tx, now time.Time, c store.Counter) (bool, error) {
+func swapCounter(w *writer, now time.Time, c store.Counter) (bool, error) {
 	query := insertCounter
 	args := []any{c.Key, c.Count, micros(c.LastAt), micros(c.KnownAt), micros(c.ExpiresAt), micros(now)}
 	if c.Version != 0 {
 		query = updateCounter
 		args = append(args, c.Version)
 	}
-	res, err := tx.ExecContext(ctx, query, args...)
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
+	n, err := w.exec(query, args...)
 	return n == 1, err
-}
-
-const deleteExpiredCounters = `DELETE FROM counters WHERE expires_at <= $1 AND key IN (
-	SELECT key FROM counters WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`
-
-// DeleteExpiredCounters implements [store.Counters].
-func (s *Store) DeleteExpiredCounters(ctx context.Context, now time.Time, limit int) (n int, err error) {
-	err = s.relaxed(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, deleteExpiredCounters, micros(now), limit)
-		if err != nil {
-			return err
-		}
-		deleted, err := res.RowsAffected()
-		n = int(deleted)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("delete expired counters: %w", err)
-	}
-	return n, nil
-}
-
-// relaxed runs f in a transaction that does not wait for the disk. Under synchronous=NORMAL a commit to a WAL survives
-// the end of the process, and a power failure takes no more than the newest ones: a later commit under FULL brings all
-// before it to the disk. The one connection that writes must be back under FULL for everybody else, whatever happens.
-func (s *Store) relaxed(ctx context.Context, f func(*sql.Tx) error) error {
-	conn, err := s.write.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer restore(conn)
-	if _, err := conn.ExecContext(ctx, "PRAGMA synchronous=NORMAL"); err != nil {
-		return err
-	}
-	return transact(ctx, conn, f)
-}
-
-// restore gives a connection back under synchronous=FULL. One that refuses that is closed, and the pool opens another;
-// it refuses inside a transaction, which database/sql may still be rolling back after its context has ended.
-func restore(conn *sql.Conn) {
-	if _, err := conn.ExecContext(context.Background(), "PRAGMA synchronous=FULL"); err != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // which closes it
-	}
-	_ = conn.Close() // says only that it is closed already
 }

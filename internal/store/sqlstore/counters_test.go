@@ -25,6 +25,18 @@ func openHere(t testing.TB) *Store {
 	return s
 }
 
+// run runs a script on the connection that writes.
+func run(t *testing.T, s *Store, script string) {
+	t.Helper()
+	err := s.commitSingle(t.Context(), func(w *writer) error {
+		_, err := w.conn.ExecContext(context.Background(), script)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // watch makes the database write down under which synchronous each insert into a table runs, and returns what reads it.
 func watch(t *testing.T, s *Store, tables ...string) (levels func(table string) []int) {
 	t.Helper()
@@ -33,11 +45,9 @@ func watch(t *testing.T, s *Store, tables ...string) (levels func(table string) 
 		script += "CREATE TRIGGER see_" + table + " AFTER INSERT ON " + table +
 			" BEGIN INSERT INTO seen SELECT '" + table + "', synchronous FROM pragma_synchronous; END;"
 	}
-	if _, err := s.write.ExecContext(t.Context(), script); err != nil {
-		t.Fatal(err)
-	}
+	run(t, s, script)
 	return func(table string) (all []int) {
-		rows, err := s.read.QueryContext(t.Context(), "SELECT DISTINCT level FROM seen WHERE at = $1", table)
+		rows, err := s.read.db.QueryContext(t.Context(), "SELECT DISTINCT level FROM seen WHERE at = $1", table)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,11 +86,11 @@ func writeDurably(t *testing.T, s *Store, n int) {
 	}
 }
 
-var durable = []string{"users", "credentials", "events", "secrets"}
+var durably = []string{"users", "credentials", "events", "secrets"}
 
 func checkLevels(t *testing.T, levels func(string) []int) {
 	t.Helper()
-	for _, table := range durable {
+	for _, table := range durably {
 		if diff := cmp.Diff([]int{full}, levels(table)); diff != "" {
 			t.Errorf("%s is written under another synchronous than FULL (-want +got):\n%s", table, diff)
 		}
@@ -93,7 +103,7 @@ func checkLevels(t *testing.T, levels func(string) []int) {
 func TestOnlyCountersDoNotWaitForTheDisk(t *testing.T) {
 	t.Parallel()
 	s, now := openHere(t), time.Now()
-	levels := watch(t, s, append(durable, "counters")...)
+	levels := watch(t, s, append(durably, "counters")...)
 	c := store.Counter{Key: "c", ExpiresAt: now.Add(time.Hour)}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -101,12 +111,10 @@ func TestOnlyCountersDoNotWaitForTheDisk(t *testing.T) {
 		func() (int, error) { return s.SwapCounters(t.Context(), now, c) },
 		func() (int, error) { return s.SwapCounters(t.Context(), now, c) }, // a conflict
 		func() (int, error) { return s.SwapCounters(ended, now, c) },
-		func() (int, error) { return s.DeleteExpiredCounters(t.Context(), now, 1) },
-		func() (int, error) { return s.DeleteExpiredCounters(ended, now, 1) },
+		func() (int, error) { _, err := s.DeleteExpired(t.Context(), now, 1); return 0, err },
+		func() (int, error) { _, err := s.DeleteExpired(ended, now, 1); return 0, err },
 		func() (int, error) { // a fault of the database
-			if _, err := s.write.ExecContext(t.Context(), "ALTER TABLE counters RENAME TO away"); err != nil {
-				t.Fatal(err)
-			}
+			run(t, s, "ALTER TABLE counters RENAME TO away")
 			return s.SwapCounters(t.Context(), now, store.Counter{Key: "d"})
 		},
 	} {
@@ -117,9 +125,7 @@ func TestOnlyCountersDoNotWaitForTheDisk(t *testing.T) {
 			t.Error("no error without the table")
 		}
 	}
-	if _, err := s.write.ExecContext(t.Context(), "ALTER TABLE away RENAME TO counters"); err != nil {
-		t.Fatal(err)
-	}
+	run(t, s, "ALTER TABLE away RENAME TO counters")
 	if _, err := s.SwapCounters(t.Context(), now, store.Counter{Key: "e", ExpiresAt: now}); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +136,7 @@ func TestOnlyCountersDoNotWaitForTheDisk(t *testing.T) {
 func TestCancelledSwapsLeaveTheConnectionAsItWas(t *testing.T) {
 	t.Parallel()
 	s, now := openHere(t), time.Now()
-	levels := watch(t, s, append(durable, "counters")...)
+	levels := watch(t, s, append(durably, "counters")...)
 	var wg sync.WaitGroup
 	var done, ended int
 	for worker := range 2 {
@@ -158,26 +164,6 @@ func TestCancelledSwapsLeaveTheConnectionAsItWas(t *testing.T) {
 	checkLevels(t, levels)
 }
 
-func TestConnectionInsideATransactionIsDiscarded(t *testing.T) {
-	t.Parallel()
-	s := openHere(t)
-	conn, err := s.write.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, statement := range []string{"PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"} {
-		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	restore(conn)
-	var level int
-	if err := s.write.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&level); err != nil || level != full {
-		t.Errorf("the next connection has synchronous %d (%v)", level, err)
-	}
-	writeDurably(t, s, 1) // and no transaction is open
-}
-
 func TestNoHotQueryScans(t *testing.T) {
 	t.Parallel()
 	s := openHere(t)
@@ -190,8 +176,8 @@ func TestNoHotQueryScans(t *testing.T) {
 		"list events":     listEvents,
 		"secret":          selectSecret,
 		"credential":      selectCredential,
-		"user":            "SELECT " + userColumns + " FROM users WHERE id = $1",
-		"user by address": "SELECT " + userColumns + " FROM users WHERE email_key = $1",
+		"user":            selectUser,
+		"user by address": selectUserByMail,
 	} {
 		args := []any{}
 		for i := range 7 {
@@ -199,7 +185,7 @@ func TestNoHotQueryScans(t *testing.T) {
 				args = append(args, i)
 			}
 		}
-		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+		rows, err := s.read.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

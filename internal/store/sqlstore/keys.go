@@ -2,42 +2,77 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
-const keyColumns = "id, algorithm, private, created_at"
+const (
+	keyColumns = "id, algorithm, private, created_at, signs_at"
+	selectKeys = "SELECT " + keyColumns + " FROM signing_keys ORDER BY seq DESC"
+	hasKey     = "SELECT 1 FROM signing_keys WHERE id = $1"
+	insertKey  = "INSERT INTO signing_keys (" + keyColumns + `, seq)
+		SELECT $1, $2, $3, $4, $5, coalesce((SELECT max(seq) FROM signing_keys), 0) + 1
+		WHERE coalesce((SELECT id FROM signing_keys ORDER BY seq DESC LIMIT 1), '') = $6`
+	replaceKey = "UPDATE signing_keys SET private = $1 WHERE id = $2 AND private = $3"
+	deleteKey  = "DELETE FROM signing_keys WHERE id = $1"
+)
 
-// FirstKey implements [store.Keys].
-func (s *Store) FirstKey(ctx context.Context, k store.SigningKey) error {
-	res, err := s.write.ExecContext(ctx, "INSERT INTO signing_keys ("+keyColumns+`)
-		SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM signing_keys)`, k.ID, k.Algorithm, k.Private, micros(k.CreatedAt))
-	if err != nil {
-		return translate(err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 1 {
+// AddKey implements [store.Keys].
+func (s *Store) AddKey(ctx context.Context, k store.SigningKey, newest string) error {
+	return s.commitSingle(ctx, func(w *writer) error {
+		n, err := w.exec(insertKey, k.ID, k.Algorithm, k.Private, micros(k.CreatedAt), micros(k.SignsAt), newest)
+		if err == nil && n == 0 {
+			return store.ErrConflict
+		}
 		return err
-	}
-	return store.ErrExists
+	})
 }
 
 // SigningKeys implements [store.Keys].
 func (s *Store) SigningKeys(ctx context.Context) (keys []store.SigningKey, err error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT "+keyColumns+" FROM signing_keys ORDER BY created_at DESC, id DESC")
+	err = s.read.each(ctx, selectKeys, nil, func(r row) error {
+		var k store.SigningKey
+		var created, signs int64
+		if err := r.Scan(&k.ID, &k.Algorithm, &k.Private, &created, &signs); err != nil {
+			return err
+		}
+		k.CreatedAt, k.SignsAt = fromMicros(created), fromMicros(signs)
+		keys = append(keys, k)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var k store.SigningKey
-		var created int64
-		if err := rows.Scan(&k.ID, &k.Algorithm, &k.Private, &created); err != nil {
-			return nil, fmt.Errorf("signing keys: %w", err)
+	return keys, nil
+}
+
+// ReplaceKey implements [store.Keys].
+func (s *Store) ReplaceKey(ctx context.Context, id string, old, sealed []byte) error {
+	err := s.commitSingle(ctx, func(w *writer) error {
+		n, err := w.exec(replaceKey, sealed, id, old)
+		if err != nil || n == 1 {
+			return err
 		}
-		k.CreatedAt = fromMicros(created)
-		keys = append(keys, k)
+		return w.conflictIf(hasKey, id)
+	})
+	if err == nil {
+		s.scrub(ctx)
 	}
-	return keys, rows.Err()
+	return err
+}
+
+// DeleteKey implements [store.Keys].
+func (s *Store) DeleteKey(ctx context.Context, id string) error {
+	err := s.commitSingle(ctx, func(w *writer) error {
+		n, err := w.exec(deleteKey, id)
+		if err == nil && n == 0 {
+			return store.ErrNotFound
+		}
+		return err
+	})
+	if err == nil {
+		s.scrub(ctx)
+	}
+	return err
 }

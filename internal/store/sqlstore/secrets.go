@@ -8,19 +8,51 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
-const selectSecret = "SELECT value FROM secrets WHERE name = $1"
+const (
+	selectSecret  = "SELECT value FROM secrets WHERE name = $1"
+	hasSecret     = "SELECT 1 FROM secrets WHERE name = $1"
+	insertSecret  = "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
+	replaceSecret = "UPDATE secrets SET value = $1 WHERE name = $2 AND value = $3"
+)
 
 // FirstSecret implements [store.Secrets].
 func (s *Store) FirstSecret(ctx context.Context, name string, value []byte) ([]byte, error) {
-	var kept []byte
-	err := translate(s.read.QueryRowContext(ctx, selectSecret, name).Scan(&kept))
-	if errors.Is(err, store.ErrNotFound) {
-		if _, err = s.write.ExecContext(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, value); err == nil {
-			err = s.write.QueryRowContext(ctx, selectSecret, name).Scan(&kept)
-		}
+	kept, err := s.Secret(ctx, name)
+	if !errors.Is(err, store.ErrNotFound) {
+		return kept, err
 	}
+	err = s.commitSingle(ctx, func(w *writer) error {
+		if _, err := w.exec(insertSecret, name, value); err != nil {
+			return err
+		}
+		return w.one(selectSecret, []any{name}, &kept)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("secret %s: %w", name, err)
 	}
 	return kept, nil
+}
+
+// Secret implements [store.Secrets].
+func (s *Store) Secret(ctx context.Context, name string) (value []byte, err error) {
+	if err := s.read.one(ctx, selectSecret, []any{name}, &value); err != nil {
+		return nil, fmt.Errorf("secret %s: %w", name, err)
+	}
+	return value, nil
+}
+
+// ReplaceSecret implements [store.Secrets].
+func (s *Store) ReplaceSecret(ctx context.Context, name string, old, value []byte) error {
+	err := s.commitSingle(ctx, func(w *writer) error {
+		n, err := w.exec(replaceSecret, value, name, old)
+		if err != nil || n == 1 {
+			return err
+		}
+		return w.conflictIf(hasSecret, name)
+	})
+	if err != nil {
+		return fmt.Errorf("secret %s: %w", name, err)
+	}
+	s.scrub(ctx)
+	return nil
 }

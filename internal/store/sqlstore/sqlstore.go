@@ -28,7 +28,8 @@ var migrations embed.FS
 // It is safe for concurrent use.
 type Store struct {
 	write *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
-	read  *sql.DB
+	group group   // has that connection
+	read  reader
 }
 
 var _ store.Store = (*Store)(nil)
@@ -36,39 +37,58 @@ var _ store.Store = (*Store)(nil)
 // Open opens the SQLite file at path, makes it and its folder when absent, readable by this user alone, and brings
 // its schema up to date. A file with a schema that is newer than this binary is refused.
 func Open(ctx context.Context, path string) (*Store, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+	if err := prepareFile(path); err != nil {
+		return nil, err
 	}
-	// SQLite would make the file with the umask's rights, and gives its WAL the rights of the file.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("database: %w", err)
-	}
-	info, err := f.Stat()
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("database: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("database: %s holds private keys and others may open it (mode %o): run chmod 600 on it", path, info.Mode().Perm())
-	}
-
 	s := &Store{}
+	var err error
 	if s.write, err = open(path, 1); err != nil {
 		return nil, err
 	}
-	if s.read, err = open(path, max(2, runtime.GOMAXPROCS(0))); err != nil {
+	if s.read.db, err = open(path, max(2, runtime.GOMAXPROCS(0))); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
 	if err := migrate(ctx, s.write); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.Close())
 	}
+	s.group.writer.db, s.group.writer.patience = s.write, busyTimeout
 	return s, nil
 }
+
+// prepareFile makes the file and its folder when absent. SQLite would make it with the umask's rights; it gives its WAL
+// the rights of the file. A file that is there is not even opened: to close it again would release the locks that
+// this process may hold on it through SQLite (fcntl(2)).
+func prepareFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("database: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		return fmt.Errorf("database: %s holds private keys and others may open it (mode %o): run chmod 600 on it", path, info.Mode().Perm())
+	}
+	return nil
+}
+
+// busyTimeout is how long other processes may keep anybody from writing before that is an error.
+const busyTimeout = 5 * time.Second
 
 // open returns a pool whose connections all carry the pragmas: given in the DSN, they reach each one.
 func open(path string, connections int) (*sql.DB, error) {
 	q := url.Values{
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"},
+		"_pragma": {
+			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+			"secure_delete(ON)", // writes zeros over what is deleted: no key and no session stays in the file when it is gone
+		},
 		"_txlock": {"immediate"},
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
@@ -105,27 +125,27 @@ func migrate(ctx context.Context, db *sql.DB) error {
 // Ping implements [store.Store].
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
-	return s.read.QueryRowContext(ctx, "SELECT 1 FROM (SELECT count(*) FROM signing_keys)").Scan(&one)
+	return s.read.db.QueryRowContext(ctx, "SELECT 1 FROM (SELECT count(*) FROM signing_keys)").Scan(&one)
 }
 
-// Close implements [store.Store].
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+// Close implements [store.Store]. It waits for the writes that are under way.
+func (s *Store) Close() error { return errors.Join(s.group.close(), s.read.close(), s.write.Close()) }
 
-// beginner is an [sql.DB] or one [sql.Conn] of it.
-type beginner interface {
-	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+// scrub empties the WAL, in which what was written over stays until it is written over in its turn. If somebody reads for
+// too long just now, it stays for that long.
+func (s *Store) scrub(ctx context.Context) {
+	var busy, frames, moved int
+	_ = s.read.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
 }
 
-// transact runs f in a transaction and commits it, or rolls it back if f returns an error.
-func transact(ctx context.Context, on beginner, f func(*sql.Tx) error) error {
-	tx, err := on.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := f(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return translate(tx.Commit())
+// commit has do write: all of it or nothing, and durably. Do may be called twice, the first time in vain.
+func (s *Store) commit(ctx context.Context, do func(*writer) error) error {
+	return s.group.commit(ctx, durable, false, do)
+}
+
+// commitSingle is commit for what writes with one statement at most.
+func (s *Store) commitSingle(ctx context.Context, do func(*writer) error) error {
+	return s.group.commit(ctx, durable, true, do)
 }
 
 // translate turns the driver's errors into the sentinels of the contract.
@@ -141,6 +161,9 @@ func translate(err error) error {
 		switch e.Code() {
 		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 			return fmt.Errorf("%w: %w", store.ErrExists, err)
+		}
+		if e.Code()&0xff == sqlite3.SQLITE_BUSY {
+			return fmt.Errorf("%w: %w", store.ErrBusy, err)
 		}
 	}
 	return err

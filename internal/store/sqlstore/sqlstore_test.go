@@ -28,7 +28,7 @@ func openAt(t *testing.T, path string) *sqlstore.Store {
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) store.Store { return openAt(t, filepath.Join(t.TempDir(), "c.db")) })
+	storetest.Run(t, func(t *testing.T, place string) store.Store { return openAt(t, filepath.Join(place, "c.db")) })
 }
 
 func TestFileIsPrivateAndReopens(t *testing.T) {
@@ -36,7 +36,7 @@ func TestFileIsPrivateAndReopens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new folder #?%", "c.db")
 	first := openAt(t, path)
 	key := store.SigningKey{ID: "k", Algorithm: "ES256", Private: []byte("p")}
-	if err := first.FirstKey(t.Context(), key); err != nil {
+	if err := first.AddKey(t.Context(), key, ""); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]os.FileMode{path: 0o600, path + "-wal": 0o600, filepath.Dir(path): 0o700} {

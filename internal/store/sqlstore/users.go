@@ -2,126 +2,153 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"errors"
+	"encoding/json"
 	"fmt"
 
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
-const userColumns = "id, email, email_key, disabled_at, created_at, updated_at, version"
+const (
+	userColumns = `users.id, users.email, users.email_key, users.roles, users.data, users.admin_data, users.epoch, users.disabled_at,
+		users.created_at, users.updated_at, users.version`
+	selectUser       = "SELECT " + userColumns + " FROM users WHERE id = $1"
+	selectUserByMail = "SELECT " + userColumns + " FROM users WHERE email_key = $1"
+	listUsers        = "SELECT " + userColumns + " FROM users WHERE id > $1 ORDER BY id LIMIT $2"
+	hasUser          = "SELECT 1 FROM users WHERE id = $1"
+
+	insertUser = `INSERT INTO users (id, email, email_key, roles, data, admin_data, epoch, disabled_at, created_at, updated_at, version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)`
+	updateUser = `UPDATE users SET email = $1, email_key = $2, roles = $3, data = $4, admin_data = $5, epoch = $6,
+		disabled_at = $7, updated_at = $8, version = version + 1 WHERE id = $9 AND version = $10`
+	deleteUser = "DELETE FROM users WHERE id = $1"
+)
 
 type row interface{ Scan(...any) error }
 
-func scanUser(r row) (u store.User, err error) {
-	var disabled, created, updated int64
-	err = r.Scan(&u.ID, &u.Email, &u.EmailKey, &disabled, &created, &updated, &u.Version)
-	u.DisabledAt, u.CreatedAt, u.UpdatedAt = fromMicros(disabled), fromMicros(created), fromMicros(updated)
-	return u, translate(err)
+// userRow is a user as its columns have it.
+type userRow struct {
+	user                       store.User
+	roles                      []byte
+	disabled, created, updated int64
+}
+
+// into returns where the userColumns go.
+func (r *userRow) into() []any {
+	u := &r.user
+	return []any{
+		&u.ID, &u.Email, &u.EmailKey, &r.roles, &u.Data, &u.AdminData, &u.Epoch, &r.disabled,
+		&r.created, &r.updated, &u.Version,
+	}
+}
+
+func (r *userRow) result() (u store.User, err error) {
+	u = r.user
+	u.DisabledAt, u.CreatedAt, u.UpdatedAt = fromMicros(r.disabled), fromMicros(r.created), fromMicros(r.updated)
+	u.Roles, err = fromList(r.roles)
+	return u, err
+}
+
+// list returns texts as a JSON array.
+func list(texts []string) (string, error) {
+	if len(texts) == 0 {
+		return "[]", nil
+	}
+	b, err := json.Marshal(texts)
+	return string(b), err
+}
+
+// fromList is the inverse of list; an empty one is nil.
+func fromList(b []byte) (texts []string, err error) {
+	if string(b) == "[]" {
+		return nil, nil
+	}
+	if err := json.Unmarshal(b, &texts); err != nil {
+		return nil, fmt.Errorf("a list in the database: %w", err)
+	}
+	return texts, nil
 }
 
 // CreateUser implements [store.Users].
 func (s *Store) CreateUser(ctx context.Context, u store.User, c store.Credential) error {
-	return transact(ctx, s.write, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO users ("+userColumns+") VALUES ($1, $2, $3, $4, $5, $6, 1)",
-			u.ID, u.Email, u.EmailKey, micros(u.DisabledAt), micros(u.CreatedAt), micros(u.UpdatedAt))
+	roles, err := list(u.Roles)
+	if err != nil {
+		return err
+	}
+	return s.commit(ctx, func(w *writer) error {
+		_, err := w.exec(insertUser, u.ID, u.Email, u.EmailKey, roles, u.Data, u.AdminData, u.Epoch,
+			micros(u.DisabledAt), micros(u.CreatedAt), micros(u.UpdatedAt))
 		if err != nil {
-			return translate(err)
+			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO credentials ("+credentialColumns+") VALUES ($1, $2, $3, $4, $5, $6, 1)",
-			c.Method, c.Key, u.ID, c.Data, micros(c.CreatedAt), micros(c.UpdatedAt))
-		return translate(err)
+		_, err = w.exec(insertCredential, c.Method, c.Key, u.ID, c.Data, micros(c.CreatedAt), micros(c.UpdatedAt))
+		return err
 	})
 }
 
 // User implements [store.Users].
 func (s *Store) User(ctx context.Context, id string) (store.User, error) {
-	return scanUser(s.read.QueryRowContext(ctx, "SELECT "+userColumns+" FROM users WHERE id = $1", id))
+	return s.user(ctx, selectUser, id)
 }
 
 // UserByEmail implements [store.Users].
 func (s *Store) UserByEmail(ctx context.Context, key string) (store.User, error) {
-	return scanUser(s.read.QueryRowContext(ctx, "SELECT "+userColumns+" FROM users WHERE email_key = $1", key))
+	return s.user(ctx, selectUserByMail, key)
+}
+
+func (s *Store) user(ctx context.Context, query, key string) (store.User, error) {
+	var r userRow
+	if err := s.read.one(ctx, query, []any{key}, r.into()...); err != nil {
+		return store.User{}, err
+	}
+	return r.result()
 }
 
 // UpdateUser implements [store.Users].
-func (s *Store) UpdateUser(ctx context.Context, u store.User) error {
-	res, err := s.write.ExecContext(ctx, `UPDATE users SET email = $1, email_key = $2, disabled_at = $3, updated_at = $4, version = version + 1
-		WHERE id = $5 AND version = $6`, u.Email, u.EmailKey, micros(u.DisabledAt), micros(u.UpdatedAt), u.ID, u.Version)
+func (s *Store) UpdateUser(ctx context.Context, u store.User, revoked ...store.Revocation) error {
+	roles, err := list(u.Roles)
 	if err != nil {
-		return translate(err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 1 {
 		return err
 	}
-	_, err = scanUser(s.write.QueryRowContext(ctx, "SELECT "+userColumns+" FROM users WHERE id = $1", u.ID))
-	return conflictOr(err)
-}
-
-// conflictOr says why a versioned update met no row, given what a read of that row returned.
-func conflictOr(err error) error {
-	if err == nil {
-		return store.ErrConflict
-	}
-	return err
+	return s.commit(ctx, func(w *writer) error {
+		n, err := w.exec(updateUser, u.Email, u.EmailKey, roles, u.Data, u.AdminData, u.Epoch,
+			micros(u.DisabledAt), micros(u.UpdatedAt), u.ID, u.Version)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return w.conflictIf(hasUser, u.ID)
+		}
+		return revoke(w, revoked)
+	})
 }
 
 // DeleteUser implements [store.Users].
-func (s *Store) DeleteUser(ctx context.Context, id string) error {
-	res, err := s.write.ExecContext(ctx, "DELETE FROM users WHERE id = $1", id)
-	if err != nil {
-		return translate(err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 1 {
-		return err
-	}
-	return store.ErrNotFound
+func (s *Store) DeleteUser(ctx context.Context, id string, revoked ...store.Revocation) error {
+	return s.commit(ctx, func(w *writer) error {
+		n, err := w.exec(deleteUser, id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return store.ErrNotFound
+		}
+		return revoke(w, revoked)
+	})
 }
 
 // ListUsers implements [store.Directory].
 func (s *Store) ListUsers(ctx context.Context, after string, limit int) (users []store.User, err error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT "+userColumns+" FROM users WHERE id > $1 ORDER BY id LIMIT $2", after, limit)
+	err = s.read.each(ctx, listUsers, []any{after, limit}, func(r row) error {
+		var u userRow
+		if err := r.Scan(u.into()...); err != nil {
+			return err
+		}
+		user, err := u.result()
+		users = append(users, user)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		u, err := scanUser(rows)
-		if err != nil {
-			return nil, err
-		}
-		users = append(users, u)
-	}
-	return users, rows.Err()
-}
-
-const credentialColumns = "method, key, user_id, data, created_at, updated_at, version"
-
-func scanCredential(r row) (c store.Credential, err error) {
-	var created, updated int64
-	err = r.Scan(&c.Method, &c.Key, &c.UserID, &c.Data, &created, &updated, &c.Version)
-	c.CreatedAt, c.UpdatedAt = fromMicros(created), fromMicros(updated)
-	return c, translate(err)
-}
-
-const selectCredential = "SELECT " + credentialColumns + " FROM credentials WHERE method = $1 AND key = $2"
-
-// Credential implements [store.Credentials].
-func (s *Store) Credential(ctx context.Context, method, key string) (store.Credential, error) {
-	return scanCredential(s.read.QueryRowContext(ctx, selectCredential, method, key))
-}
-
-// UpdateCredential implements [store.Credentials].
-func (s *Store) UpdateCredential(ctx context.Context, c store.Credential) error {
-	res, err := s.write.ExecContext(ctx, `UPDATE credentials SET data = $1, updated_at = $2, version = version + 1
-		WHERE method = $3 AND key = $4 AND user_id = $5 AND version = $6`,
-		c.Data, micros(c.UpdatedAt), c.Method, c.Key, c.UserID, c.Version)
-	if err != nil {
-		return translate(err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 1 {
-		return err
-	}
-	_, err = scanCredential(s.write.QueryRowContext(ctx, selectCredential, c.Method, c.Key))
-	return conflictOr(err)
+	return users, nil
 }

@@ -171,19 +171,3 @@ func retriers(t *testing.T, s store.Store) {
 	same(t, counters(t, s, day, "c"), []store.Counter{c})
 	t.Logf("%d conflicts", conflicts.Load())
 }
-
-func deleteExpired(t *testing.T, s store.Store) {
-	for i := range 5 {
-		swap(t, s, day, 1, counter(fmt.Sprintf("c%d", i), 1, day.Add(time.Duration(i)*time.Minute)))
-	}
-	now := day.Add(time.Hour + 3*time.Minute) // c3 expires now, c4 later
-	for _, want := range []int{3, 1, 0} {
-		if n, err := s.DeleteExpiredCounters(t.Context(), now, 3); err != nil || n != want {
-			t.Fatalf("%d were deleted (%v), want %d", n, err, want)
-		}
-	}
-	left := counters(t, s, day, "c0", "c3", "c4") // at a time at which all would live
-	if left[0].Version != 0 || left[1].Version != 0 || left[2].Version != 1 {
-		t.Errorf("left are %v", left)
-	}
-}

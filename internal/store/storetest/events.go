@@ -1,9 +1,7 @@
 package storetest
 
 import (
-	"bytes"
 	"fmt"
-	"sync"
 	"testing"
 
 	"github.com/countersign-auth/countersign/internal/store"
@@ -63,38 +61,4 @@ func listEvents(t *testing.T, s store.Store) {
 	}
 	same(t, all, []store.Event{event(1), event(2), event(3), event(4), event(5)})
 	same(t, events(t, s, "event-0025", 1), []store.Event{event(3)}) // after need not be an id
-}
-
-func firstSecret(t *testing.T, s store.Store) {
-	for _, name := range []string{"a", "A"} {
-		got, made := make([][]byte, 10), make([][]byte, 10)
-		var wg sync.WaitGroup
-		for i := range got {
-			made[i] = []byte{0, name[0], byte(i), 0xff}
-			wg.Go(func() {
-				var err error
-				if got[i], err = s.FirstSecret(t.Context(), name, made[i]); err != nil {
-					t.Errorf("FirstSecret: %v", err)
-				}
-			})
-		}
-		wg.Wait()
-		winner := -1
-		for i := range got {
-			if !bytes.Equal(got[i], got[0]) {
-				t.Errorf("two callers got %v and %v", got[0], got[i])
-			}
-			if bytes.Equal(made[i], got[0]) {
-				winner = i
-			}
-		}
-		if winner < 0 {
-			t.Errorf("nobody brought %v", got[0])
-		}
-		later, err := s.FirstSecret(t.Context(), name, []byte("later"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, later, got[0])
-	}
 }

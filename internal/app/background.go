@@ -1,0 +1,49 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	// sweepEvery is how often what has expired is deleted.
+	sweepEvery = time.Minute
+	// sweepStep is how much of each kind at a time: as little as others notice not.
+	sweepStep  = 500
+	sweepPause = 50 * time.Millisecond
+)
+
+// Start begins what the server does beside answering requests: it follows the revocations and keys that other nodes
+// write, and deletes what has expired. It ends with ctx, or when stop is called, which waits for it.
+func (a *App) Start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context){a.Revoked.Run, a.Tokens.Run, a.sweep} {
+		running.Go(func() { run(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// sweep deletes what has expired, now and then, until ctx ends.
+func (a *App) sweep(ctx context.Context) {
+	for wait := sweepEvery; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		more, err := a.Store.DeleteExpired(ctx, a.now(), sweepStep)
+		if err != nil && ctx.Err() == nil {
+			a.log.LogAttrs(ctx, slog.LevelWarn, "what has expired was not deleted", slog.Any("error", err))
+		}
+		wait = sweepEvery
+		if err == nil && more {
+			wait = sweepPause
+		}
+	}
+}

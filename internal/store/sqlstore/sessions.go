@@ -1,0 +1,144 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/store"
+)
+
+const (
+	sessionColumns = `sessions.id, sessions.user_id, sessions.epoch, sessions.generation, sessions.chain, sessions.methods, sessions.brief,
+		sessions.device, sessions.client, sessions.auth_at, sessions.created_at, sessions.last_used_at, sessions.expires_at`
+	selectSession = "SELECT " + sessionColumns + ", " + userColumns + ` FROM sessions JOIN users ON users.id = sessions.user_id
+		WHERE sessions.id = $1`
+	listSessions = "SELECT " + sessionColumns + " FROM sessions WHERE user_id = $1 ORDER BY last_used_at DESC, id DESC"
+	hasSession   = "SELECT 1 FROM sessions WHERE id = $1"
+
+	// insertSession inserts nothing when the user is not there, or the proof no longer holds.
+	insertSession = `INSERT INTO sessions (id, user_id, epoch, generation, chain, methods, brief, device, client, auth_at, created_at,
+			last_used_at, expires_at)
+		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM users WHERE users.id = $2 AND ($14 = '' OR
+			EXISTS (SELECT 1 FROM credentials WHERE method = $14 AND key = $15 AND version = $16 AND user_id = $2))`
+	rotateSession = `UPDATE sessions SET generation = $2, chain = $3, device = $4, client = $5, last_used_at = $6, expires_at = $7
+		WHERE id = $1 AND generation = $2 - 1`
+	// deleteSessions deletes the sessions of a user, $2 alone unless that is empty, and not $3.
+	deleteSessions = "DELETE FROM sessions WHERE user_id = $1 AND ($2 = '' OR id = $2) AND id <> $3 RETURNING id"
+	// deleteSurplus deletes all sessions of a user but $2 and, of the others, the $3 that were used last.
+	deleteSurplus = `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 AND id <> $2
+		ORDER BY last_used_at DESC, id DESC LIMIT 9223372036854775807 OFFSET $3) RETURNING id`
+)
+
+// sessionRow is a session as its columns have it.
+type sessionRow struct {
+	session                      store.Session
+	methods                      []byte
+	auth, created, used, expires int64
+}
+
+// into returns where the sessionColumns go.
+func (r *sessionRow) into() []any {
+	x := &r.session
+	return []any{
+		&x.ID, &x.UserID, &x.Epoch, &x.Generation, &x.Chain, &r.methods, &x.Brief,
+		&x.Device, &x.Client, &r.auth, &r.created, &r.used, &r.expires,
+	}
+}
+
+func (r *sessionRow) result() (x store.Session, err error) {
+	x = r.session
+	x.AuthAt, x.CreatedAt, x.LastUsedAt, x.ExpiresAt = fromMicros(r.auth), fromMicros(r.created), fromMicros(r.used), fromMicros(r.expires)
+	x.Methods, err = fromList(r.methods)
+	return x, err
+}
+
+// CreateSession implements [store.Sessions].
+func (s *Store) CreateSession(ctx context.Context, x store.Session, proof store.Proof, limit int, until time.Time) error {
+	methods, err := list(x.Methods)
+	if err != nil {
+		return err
+	}
+	return s.commit(ctx, func(w *writer) error {
+		n, err := w.exec(insertSession, x.ID, x.UserID, x.Epoch, x.Generation, x.Chain, methods, x.Brief, x.Device, x.Client, micros(x.AuthAt),
+			micros(x.CreatedAt), micros(x.LastUsedAt), micros(x.ExpiresAt), proof.Method, proof.Key, proof.Version)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return w.conflictIf(hasUser, x.UserID)
+		}
+		if limit > 0 {
+			_, err = endSessions(w, until, deleteSurplus, x.UserID, x.ID, limit-1)
+		}
+		return err
+	})
+}
+
+// Session implements [store.Sessions].
+func (s *Store) Session(ctx context.Context, id string) (store.Session, store.User, error) {
+	var session sessionRow
+	var user userRow
+	if err := s.read.one(ctx, selectSession, []any{id}, append(session.into(), user.into()...)...); err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	x, err := session.result()
+	if err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	u, err := user.result()
+	return x, u, err
+}
+
+// ListSessions implements [store.Sessions].
+func (s *Store) ListSessions(ctx context.Context, userID string) (sessions []store.Session, err error) {
+	err = s.read.each(ctx, listSessions, []any{userID}, func(r row) error {
+		var session sessionRow
+		if err := r.Scan(session.into()...); err != nil {
+			return err
+		}
+		x, err := session.result()
+		sessions = append(sessions, x)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return sessions, nil
+}
+
+// RotateSession implements [store.Sessions].
+func (s *Store) RotateSession(ctx context.Context, x store.Session) error {
+	return s.commitSingle(ctx, func(w *writer) error {
+		n, err := w.exec(rotateSession, x.ID, x.Generation, x.Chain, x.Device, x.Client, micros(x.LastUsedAt), micros(x.ExpiresAt))
+		if err != nil || n == 1 {
+			return err
+		}
+		return w.conflictIf(hasSession, x.ID)
+	})
+}
+
+// EndSessions implements [store.Sessions].
+func (s *Store) EndSessions(ctx context.Context, userID string, which store.Which, until time.Time) (n int, err error) {
+	err = s.commit(ctx, func(w *writer) (err error) {
+		n, err = endSessions(w, until, deleteSessions, userID, which.Only, which.Except)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// endSessions runs a query that deletes sessions and returns their ids, and writes a revocation of each.
+func endSessions(w *writer, until time.Time, query string, args ...any) (n int, err error) {
+	ids, err := w.texts(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	revoked := make([]store.Revocation, len(ids))
+	for i, id := range ids {
+		revoked[i] = store.Revocation{Key: id, ExpiresAt: until}
+	}
+	return len(ids), revoke(w, revoked)
+}
