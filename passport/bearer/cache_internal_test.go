@@ -70,7 +70,11 @@ func TestVictim(t *testing.T) {
 					e.until = s.until[i]
 				}
 			}
-			if got := table.put(0, goodEntry("new", now, now+10*inSeconds)); got != tt.want || table.evictions.Load() != tt.evicted {
+			got := false
+			for range 2000 { // it depends on chance whether what came once gives way
+				got = got || table.put(0, goodEntry("new", now, now+10*inSeconds))
+			}
+			if got != tt.want || table.evictions.Load() != tt.evicted {
 				t.Errorf("room %v, %d evicted; want %v, %d", got, table.evictions.Load(), tt.want, tt.evicted)
 			}
 			if e, place := s.get(0, "new"); (e != nil) != tt.want || e != nil && s.again.Load()&(1<<place) != 0 {
