@@ -125,7 +125,9 @@ func (a *App) Handler() (http.Handler, error) {
 		TokenParameter: a.Config.TokenQueryParameter, Now: a.now,
 	})
 	a.Tokens.Routes(rt)
-	a.feed.Routes(rt)
+	if a.feed != nil {
+		a.feed.Routes(rt)
+	}
 	a.healthRoutes(rt)
 	if err := rt.ServeDocs(); err != nil {
 		return nil, err

@@ -90,3 +90,11 @@ func keysOf(t *testing.T, s *testkit.Server, shared bool) (tokens, feed jwt.KeyS
 	}
 	return jwt.StaticKeys{key}, feed
 }
+
+func TestNoFeedUnderAShortSecret(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, "jwt.secret=top_secret", "jwt.insecure_allow_short_secret=true")
+	if res := s.Do(t, s.Request(t, http.MethodGet, "/.well-known/countersign/revocations", "")); res.Status != http.StatusNotFound {
+		t.Errorf("whoever asks can search for the secret: %d", res.Status)
+	}
+}
