@@ -33,6 +33,17 @@ func (a *App) Metrics() http.Handler {
 	} {
 		counter("refreshes_total", "Refresh tokens presented, by what came of them.", prometheus.Labels{"result": result}, value)
 	}
+	cache := a.Guard.Cache().Stats
+	for result, value := range map[string]func() uint64{
+		"hit": func() uint64 { return cache().Hits }, "miss": func() uint64 { return cache().Misses },
+	} {
+		counter("token_cache_lookups_total", "Tokens presented, by whether they were found among those verified before.",
+			prometheus.Labels{"result": result}, value)
+	}
+	counter("token_cache_refused_total", "Good tokens that were not remembered.", nil, func() uint64 { return cache().Refused })
+	counter("token_cache_evictions_total", "Tokens that were forgotten for others.", nil, func() uint64 { return cache().Evictions })
+	gauge("token_cache_entries", "Tokens that are remembered.", func() float64 { return float64(cache().Entries) })
+	gauge("token_cache_bytes", "What they take, as estimated.", func() float64 { return float64(cache().Bytes) })
 	gauge("revocations", "Ended sessions and epochs that are held in memory.", func() float64 { return float64(a.Revoked.Stats().Entries) })
 	gauge("revocations_age_seconds", "How long ago the database last told what has been ended.", func() float64 { return a.Revoked.Stats().Age.Seconds() })
 	counter("revocations_faults_total", "How often it could not be asked.", nil, func() uint64 { return a.Revoked.Stats().Faults })
@@ -50,7 +61,7 @@ func (a *App) serveMetrics(ctx context.Context) (stop func(), err error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", a.Metrics())
-	server := a.newServer(mux)
+	server := HTTPServer(mux, a.log)
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	a.log.LogAttrs(ctx, slog.LevelInfo, "metrics", slog.String("url", "http://"+listener.Addr().String()+"/metrics"))
 	return func() { _ = server.Close() }, nil

@@ -88,11 +88,11 @@ func (a *App) Server() (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.newServer(handler), nil
+	return HTTPServer(handler, a.log), nil
 }
 
-// newServer returns a server of handler, bounded against slow and large requests.
-func (a *App) newServer(handler http.Handler) *http.Server {
+// HTTPServer returns a server of handler, bounded against slow and large requests. Log receives what net/http says.
+func HTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
@@ -100,7 +100,7 @@ func (a *App) newServer(handler http.Handler) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
 
