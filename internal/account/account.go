@@ -43,8 +43,8 @@ type Session struct {
 	Current    bool      `json:"current" doc:"Whether the token of this request belongs to it"`
 }
 
-// sessionsOf returns the sessions in their order. Current is the id of the one that asks.
-func sessionsOf(records []store.Session, current string) []Session {
+// SessionsOf returns the sessions in their order. Current is the id of the one that asks.
+func SessionsOf(records []store.Session, current string) []Session {
 	sessions := make([]Session, 0, len(records))
 	for _, r := range records {
 		sessions = append(sessions, Session{

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -14,14 +15,22 @@ import (
 // Routes are added before the first request; after that it is safe for concurrent use.
 type Router struct {
 	mux     *http.ServeMux
-	methods []string // that any route has
+	literal map[string][]route // those without a wildcard, by path, for which the mux need not be asked
+	methods []string           // that any route has
 	doc     *huma.OpenAPI
+}
+
+// route is one method on a path.
+type route struct {
+	method, pattern string
+	handler         http.Handler
 }
 
 // NewRouter returns a Router without routes, whose document describes the API of that title at that URL.
 func NewRouter(title, version, description, url string) *Router {
 	rt := &Router{
-		mux: http.NewServeMux(),
+		mux:     http.NewServeMux(),
+		literal: map[string][]route{},
 		doc: &huma.OpenAPI{
 			OpenAPI:    "3.1.0",
 			Info:       &huma.Info{Title: title, Version: version, Description: description},
@@ -36,7 +45,11 @@ func NewRouter(title, version, description, url string) *Router {
 // Handle adds a route: the operation's method and path, answered by h. A segment {name} of the path stands for any text,
 // which h gets by [http.Request.PathValue]. A route given twice panics.
 func (rt *Router) Handle(op *Operation, h http.Handler) {
-	rt.mux.Handle(op.Method+" "+op.Path, h)
+	pattern := op.Method + " " + op.Path
+	rt.mux.Handle(pattern, h)
+	if !strings.Contains(op.Path, "{") && !strings.HasSuffix(op.Path, "/") {
+		rt.literal[op.Path] = append(rt.literal[op.Path], route{op.Method, pattern, h})
+	}
 	for _, method := range []string{op.Method, http.MethodHead} {
 		if (method == op.Method || op.Method == http.MethodGet) && !slices.Contains(rt.methods, method) {
 			rt.methods = append(rt.methods, method)
@@ -51,6 +64,15 @@ func (rt *Router) Handle(op *Operation, h http.Handler) {
 // ServeHTTP implements [http.Handler]. A path that is not in its plain form, such as //user/profile, is unknown:
 // no spelling of a path leads around a rule that a proxy or a guard has for the plain one.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.RawPath == "" {
+		for _, route := range rt.literal[r.URL.Path] { // which the mux prefers to all others, too
+			if route.method == r.Method {
+				r.Pattern = route.pattern // as the mux does
+				route.handler.ServeHTTP(w, r)
+				return
+			}
+		}
+	}
 	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p || r.URL.RawPath != "" {
 		problem.Write(w, errNotFound)
 		return

@@ -41,6 +41,7 @@ type App struct {
 	Passwords *withpassword.Service
 
 	box    *seal.Box
+	feed   *revocation.Feed
 	issuer string
 	log    *slog.Logger
 	now    func() time.Time
@@ -73,7 +74,7 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	if err := a.openSessions(ctx, keys("refresh")); err != nil {
+	if err := a.openSessions(ctx, keys); err != nil {
 		return nil, err
 	}
 	if err := a.openLogins(keys); err != nil {
@@ -124,6 +125,9 @@ func (a *App) Handler() (http.Handler, error) {
 		TokenParameter: a.Config.TokenQueryParameter, Now: a.now,
 	})
 	a.Tokens.Routes(rt)
+	if a.feed != nil {
+		a.feed.Routes(rt)
+	}
 	a.healthRoutes(rt)
 	if err := rt.ServeDocs(); err != nil {
 		return nil, err

@@ -51,6 +51,11 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 	defer func() { err = errors.Join(err, a.Close()) }()
 	stop := a.Start(ctx)
 	defer stop()
+	stopMetrics, err := a.serveMetrics(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopMetrics()
 	server, err := a.Server()
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -83,6 +88,11 @@ func (a *App) Server() (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	return HTTPServer(handler, a.log), nil
+}
+
+// HTTPServer returns a server of handler, bounded against slow and large requests. Log receives what net/http says.
+func HTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
@@ -90,8 +100,8 @@ func (a *App) Server() (*http.Server, error) {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	}, nil
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
 }
 
 func withTLS(inner net.Listener, files config.TLS) (net.Listener, error) {

@@ -30,6 +30,8 @@ type Config struct {
 	TrustedProxies  []netip.Prefix
 	TLS             TLS
 	AccessLog       bool
+	// MetricsListen is where metrics are served; empty for nowhere.
+	MetricsListen string
 	// InsecureNoLimits turns every limit on load and guessing off, for benchmarks.
 	InsecureNoLimits bool
 }

@@ -89,6 +89,7 @@ func defaults() (*Config, []*Setting) {
 		set("tls.cert_file", "PEM file with the certificate chain", (*text)(&c.TLS.CertFile), ""),
 		set("tls.key_file", "PEM file with the certificate's key", (*text)(&c.TLS.KeyFile), ""),
 		set("access_log", "write a line for each request", (*toggle)(&c.AccessLog), "on"),
+		set("metrics_listen", "address and port for metrics in the format of Prometheus, for the operator alone; empty turns them off", (*text)(&c.MetricsListen), ""),
 		set("limits.insecure_disabled", "turn off every limit on load and guessing, for benchmarks", (*boolean)(&c.InsecureNoLimits), "false"),
 	}
 }

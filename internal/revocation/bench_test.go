@@ -118,15 +118,50 @@ func BenchmarkBuild(b *testing.B) {
 	}
 }
 
-// BenchmarkPrune forgets one of a million: for so long logouts wait.
+// BenchmarkPrune looks at a million, and forgets one or a fifth of them: for so long logouts wait.
 func BenchmarkPrune(b *testing.B) {
-	clock := newClock()
-	set := newSet(b, open(b), revocation.Config{Now: clock.now})
-	set.Add(revoked(1_000_000, clock.now().Add(1000*time.Hour))...)
-	b.ResetTimer()
-	for i := range b.N {
-		set.Add(store.Revocation{Key: fmt.Sprint("short", i), ExpiresAt: clock.now()})
-		clock.advance(2 * time.Minute)
-		set.Prune()
+	const n = 1_000_000
+	all := revoked(n, start.Add(time.Hour))
+	for _, over := range []int{1, n / 5} {
+		b.Run(fmt.Sprint(over), func(b *testing.B) {
+			for range b.N {
+				b.StopTimer()
+				clock := newClock()
+				set := newSet(b, open(b), revocation.Config{Now: clock.now})
+				set.Add(all[over:]...)
+				for _, r := range all[:over] {
+					set.Add(store.Revocation{Key: r.Key, ExpiresAt: clock.now()})
+				}
+				clock.advance(2 * time.Minute)
+				b.StartTimer()
+				set.Prune()
+			}
+		})
 	}
+}
+
+// BenchmarkPollConnection is a poll at which nothing has happened, over connections that stay open, client and all.
+func BenchmarkPollConnection(b *testing.B) {
+	_, feed := benchFeed(b, 1000)
+	server := httptest.NewServer(feed)
+	b.Cleanup(server.Close)
+	etag := ask(feed, "").Header().Get("ETag")
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	b.SetParallelism(16)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			req, _ := http.NewRequestWithContext(b.Context(), http.MethodGet, server.URL, nil)
+			req.Header.Set("If-None-Match", etag)
+			res, err := client.Do(req)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusNotModified && res.StatusCode != http.StatusOK {
+				b.Error(res.StatusCode)
+			}
+		}
+	})
 }

@@ -3,7 +3,6 @@ package revocation
 import (
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/countersign-auth/countersign/internal/api"
 )
@@ -40,7 +39,7 @@ func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h["Etag"], h["Cache-Control"] = d.etag, mayKeep
-	if matches(r.Header["If-None-Match"], d.etag[0]) {
+	if api.Matches(r, d.etag[0]) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -48,21 +47,4 @@ func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(d.body) // what fails here is the connection
 	}
-}
-
-// matches reports whether the lines of If-None-Match name etag, by the weak comparison of RFC 9110, section 13.1.2.
-// An entity tag of ours has no comma.
-func matches(lines []string, etag string) bool {
-	if len(lines) == 1 && lines[0] == etag {
-		return true
-	}
-	for _, line := range lines {
-		for item := range strings.SplitSeq(line, ",") {
-			item = strings.Trim(item, " \t")
-			if item == "*" || strings.TrimPrefix(item, "W/") == etag {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -149,6 +149,9 @@ func (s *Set) rebuild(n int) *table {
 	return t
 }
 
+// fewEntries are copied whenever one of them is over. Of more, an eighth must be: logouts wait while they are copied.
+const fewEntries = 10_000
+
 // prune forgets what is over.
 func (s *Set) prune() {
 	now := seconds(s.cfg.Now())
@@ -163,9 +166,16 @@ func (s *Set) prune() {
 			alive, soonest = alive+1, min(soonest, e.over)
 		}
 	}
-	if alive == 0 {
+	dead := len(s.entries) - alive
+	switch {
+	case alive == 0:
 		s.entries = nil
 		s.table.Store(nil)
+		return
+	case dead == 0: // whatever would have been over lives longer by now
+		s.soonest = soonest
+		return
+	case alive > fewEntries && dead < alive/8:
 		return
 	}
 	kept := make([]entry, 0, alive+alive/8) // anew, so that what many took is given back

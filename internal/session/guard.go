@@ -37,15 +37,20 @@ type GuardConfig struct {
 // or, on some routes, in the query. It is safe for concurrent use.
 type Guard struct {
 	GuardConfig
+	cache           *bearer.Cache[*token.Holder]
 	plain, founding *passport.Guard[*token.Holder]
 }
 
-// Handler answers a request of a known holder. What it returns is answered as an error.
+// Handler answers a request of a known holder, whom it must not change. What it returns is answered as an error.
 type Handler func(w http.ResponseWriter, r *http.Request, holder *token.Holder) error
 
 // NewGuard returns a Guard.
 func NewGuard(cfg GuardConfig) (_ *Guard, err error) {
 	g := &Guard{GuardConfig: cfg}
+	g.cache, err = bearer.NewCache(cfg.Tokens, g.Holder, bearer.CacheConfig[*token.Holder]{Live: g.live, Now: cfg.Now})
+	if err != nil {
+		return nil, err
+	}
 	if g.plain, err = g.guard(bearer.Header(), bearer.Cookie(accessCookie)); err != nil {
 		return nil, err
 	}
@@ -58,7 +63,7 @@ func NewGuard(cfg GuardConfig) (_ *Guard, err error) {
 }
 
 func (g *Guard) guard(from ...bearer.Extractor) (*passport.Guard[*token.Holder], error) {
-	strategy, err := bearer.New(g.Tokens, g.Holder, bearer.Config{Extract: bearer.First(from...), Realm: g.Realm})
+	strategy, err := bearer.NewCached(g.cache, bearer.Config{Extract: bearer.First(from...), Realm: g.Realm})
 	if err != nil {
 		return nil, err
 	}
@@ -74,22 +79,22 @@ func (g *Guard) guard(from ...bearer.Extractor) (*passport.Guard[*token.Holder],
 	}, "bearer")
 }
 
-// Founding lets through to next as Protect does, and takes a token in the query too.
-// [passport.IdentityFrom] has the holder.
-func (g *Guard) Founding(next http.Handler) http.Handler { return g.founding.Handler(next) }
+// Cache holds the tokens that were let through, so that one that comes again need not be verified. Its numbers are metrics.
+func (g *Guard) Cache() *bearer.Cache[*token.Holder] { return g.cache }
+
+// Founding lets requests through as Protect does, and takes a token in the query too. The holder and the token are
+// remembered for others: next must not change them.
+func (g *Guard) Founding(next func(http.ResponseWriter, *http.Request, passport.Identity[*token.Holder])) http.Handler {
+	return g.founding.HandlerFunc(next)
+}
 
 // Protect lets requests with a token through to next.
 func (g *Guard) Protect(next Handler) http.Handler {
-	return g.plain.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		holder, ok := passport.UserFrom[*token.Holder](r.Context())
-		err := errors.New("session: no holder behind the guard")
-		if ok {
-			err = next(w, r, holder)
-		}
-		if err != nil {
+	return g.plain.HandlerFunc(func(w http.ResponseWriter, r *http.Request, id passport.Identity[*token.Holder]) {
+		if err := next(w, r, id.User); err != nil {
 			api.Fail(g.Log, w, r, err)
 		}
-	}))
+	})
 }
 
 // ProtectFresh is Protect for what is sensitive: it asks for a login that is not long ago.
@@ -130,6 +135,12 @@ func (g *Guard) Holder(ctx context.Context, t *jwt.Token) (*token.Holder, bool, 
 		return nil, false, errEnded
 	}
 	return &holder, true, nil
+}
+
+// live reports whether a token that Holder has let through can be let through again without asking: what Holder looks up
+// each time never can.
+func (g *Guard) live(t *jwt.Token, holder *token.Holder) bool {
+	return !holder.Legacy && !holder.Foreign && g.Tokens.Live(t) && !g.Revoked.Ended(holder.Session, holder.Epoch)
 }
 
 // lookUp reports whether the user of a token may come in who cannot be known from the token. One that only a service knows

@@ -75,22 +75,10 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, etag string, bod
 	h := w.Header()
 	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d, must-revalidate", int(fresh.Seconds())))
 	h.Set("ETag", etag)
-	if matches(r.Header.Values("If-None-Match"), etag) {
+	if api.Matches(r, etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	h.Set("Content-Type", "application/json")
 	_, _ = w.Write(body) // what fails here is the connection
-}
-
-// matches reports whether the values of If-None-Match name etag (RFC 9110, section 13.1.2).
-func matches(values []string, etag string) bool {
-	for _, value := range values {
-		for item := range strings.SplitSeq(value, ",") {
-			if item = strings.TrimPrefix(strings.TrimSpace(item), "W/"); item == etag || item == "*" {
-				return true
-			}
-		}
-	}
-	return false
 }

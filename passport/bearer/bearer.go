@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/countersign-auth/countersign/jwt"
@@ -46,6 +47,7 @@ type Strategy[U any] struct {
 	find        find
 	challenge   problem.Challenge
 	absent      passport.Failure
+	cache       *Cache[U] // nil for none
 }
 
 // New returns a strategy that takes the token of a request, has verifier check it, and asks load for its user.
@@ -104,6 +106,27 @@ func (s *Strategy[U]) Authenticate(r *http.Request) (passport.Outcome[U], error)
 }
 
 func (s *Strategy[U]) check(ctx context.Context, token string) (passport.Outcome[U], error) {
+	if s.cache == nil {
+		return s.verify(ctx, token)
+	}
+	e, hash := s.cache.find(token)
+	if e != nil {
+		if s.revocations != nil {
+			if err := s.revocations.Check(e.token); err != nil {
+				return s.revoked(err)
+			}
+		}
+		return passport.Success(e.user, e.token), nil
+	}
+	before, token := s.cache.now(), strings.Clone(token)
+	o, err := s.verify(ctx, token)
+	if user, ok := o.User(); ok {
+		s.cache.remember(hash, token, o.Info().(*jwt.Token), user, before)
+	}
+	return o, err
+}
+
+func (s *Strategy[U]) verify(ctx context.Context, token string) (passport.Outcome[U], error) {
 	tok, err := s.verifier.Verify(ctx, token)
 	if err != nil {
 		return s.unverified(err)

@@ -125,11 +125,11 @@ func (c *FeedConfig) complete() error {
 	}
 	switch {
 	case c.Issuer == "":
-		return errors.New("Issuer must be set")
+		return errors.New("FeedConfig.Issuer must be set")
 	case c.Interval < minInterval:
-		return fmt.Errorf("Interval must be at least %v", minInterval)
+		return fmt.Errorf("FeedConfig.Interval must be at least %v", minInterval)
 	case c.MaxStale < 2*c.Interval:
-		return errors.New("MaxStale must be at least two Intervals")
+		return errors.New("FeedConfig.MaxStale must be at least two Intervals")
 	}
 	return nil
 }
