@@ -413,3 +413,44 @@ func TestReseal(t *testing.T) {
 	verifyIn(t, dir, text, "MASTER_KEY="+second)
 	refusedIn(t, dir, []string{"the key given is"}, "MASTER_KEY="+first)
 }
+
+// A database file is searched for every private key that has ever signed.
+func TestNoPrivateKeyIsInTheFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, err := openApp(t, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scalars [][]byte
+	for range 3 {
+		access, err := a.Tokens.Mint(token.Grant{User: store.User{ID: "u"}, Session: "s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := a.Tokens.Verify(t.Context(), access.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := tok.Key.MarshalPKCS8()
+		if err != nil {
+			t.Fatal(err)
+		}
+		scalars = append(scalars, der[36:68])
+		if _, err := a.Tokens.Rotate(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, state := range []string{"running", "stopped"} {
+		for _, scalar := range scalars {
+			if where := found(t, dir, scalar); where != "" {
+				t.Errorf("%s: a private key stands in %s", state, where)
+			}
+		}
+		if state == "running" {
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
