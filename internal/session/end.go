@@ -79,8 +79,8 @@ func (s *Service) ChangeCredential(ctx context.Context, c store.Credential, keep
 }
 
 // Delete deletes a user, and ends all that they have of sessions and tokens.
-func (s *Service) Delete(ctx context.Context, user store.User) error {
-	if err := s.Store.DeleteUser(ctx, user.ID, s.revocation(user)); err != nil {
+func (s *Service) Delete(ctx context.Context, userID string) error {
+	if err := s.Store.DeleteUser(ctx, userID, s.until(s.Now())); err != nil {
 		return fmt.Errorf("delete a user: %w", err)
 	}
 	return s.synced(ctx)

@@ -100,7 +100,7 @@ func (g *Guard) Protect(next Handler) http.Handler {
 // ProtectFresh is Protect for what is sensitive: it asks for a login that is not long ago.
 func (g *Guard) ProtectFresh(next Handler) http.Handler {
 	return g.Protect(func(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {
-		if age := g.Now().Sub(holder.AuthAt); age > g.Fresh {
+		if age := g.Now().Sub(holder.AuthAt); age > g.Fresh || age < -token.Leeway {
 			return g.reauthenticate()
 		}
 		return next(w, r, holder)

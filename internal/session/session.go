@@ -36,9 +36,6 @@ type Limits struct {
 	Grace time.Duration
 	// Fresh is how long after a login what is sensitive may be done.
 	Fresh time.Duration
-	// Keep is how long it is at least kept in mind what has ended. It is for who may not know how long the tokens of a
-	// server live: with less than that, they would come back to life. 0 trusts Tokens.
-	Keep time.Duration
 }
 
 // Revoked knows which sessions and epochs have ended. *revocation.Set is it.
@@ -181,7 +178,7 @@ func (s *Service) expiry(record store.Session, now time.Time) time.Time {
 
 // until is how long it must be known that a token issued by now is void.
 func (s *Service) until(now time.Time) time.Time {
-	return now.Add(max(s.Tokens.Lifetime(), s.Limits.Keep))
+	return now.Add(s.Tokens.Lifetime())
 }
 
 // maxDevice is how much of a client's description of itself is kept, in bytes.
