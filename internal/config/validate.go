@@ -209,7 +209,8 @@ func (c *Config) DatabasePath() string {
 	return filepath.Join(c.Data, "countersign.db")
 }
 
-// DefaultMasterKeyFile returns where the master key is while none is given.
+// DefaultMasterKeyFile returns where the master key is while none is given: beside the database, which must be a file for
+// that.
 func (c *Config) DefaultMasterKeyFile() string {
 	return filepath.Join(filepath.Dir(c.DatabasePath()), "master.key")
 }
