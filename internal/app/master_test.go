@@ -206,6 +206,25 @@ func TestSealedSecretsKeepTheirPlaces(t *testing.T) {
 	}
 }
 
+// What docs/keys.md says to do when the master key is lost.
+func TestALostMasterKey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	old := mintIn(t, dir)
+	if err := os.Remove(filepath.Join(dir, "master.key")); err != nil {
+		t.Fatal(err)
+	}
+	damage(t, dir, "DELETE FROM secrets; DELETE FROM signing_keys;")
+	a, err := openApp(t, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if _, err := a.Tokens.Verify(t.Context(), old); !errors.Is(err, jwt.ErrUnknownKey) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // damage does to the database what no store would.
 func damage(t testing.TB, dir, statements string) {
 	t.Helper()
