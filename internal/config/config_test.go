@@ -236,6 +236,10 @@ func TestKeySettings(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", tt.environ, err, tt.want)
 		}
 	}
+	yaml := write(t, "c.yaml", "master_key: "+key+"\n")
+	if _, _, err := config.Load(config.Sources{File: yaml}); err == nil || !strings.Contains(err.Error(), "use COUNTERSIGN_MASTER_KEY or master_key_file") {
+		t.Errorf("in the file: %v", err)
+	}
 	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
