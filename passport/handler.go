@@ -14,7 +14,8 @@ func (g *Guard[U]) Handler(next http.Handler) http.Handler {
 		panic("passport: nil handler")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		res, err := g.Check(r)
+		res := Result[U]{account: g.opt.Authorize}
+		err := g.check(r, &res)
 		if err == nil && g.opt.OnResult != nil {
 			res.protect(w)
 			g.opt.OnResult(w, withContext(r, res), res, next)
@@ -37,8 +38,8 @@ func (g *Guard[U]) HandlerFunc(next func(w http.ResponseWriter, r *http.Request,
 		panic("passport: HandlerFunc does not go with Optional or OnResult")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		res, err := g.Check(r)
-		if g.decide(w, r, &res, err) {
+		res := Result[U]{account: g.opt.Authorize}
+		if err := g.check(r, &res); g.decide(w, r, &res, err) {
 			next(w, r, res.Identity)
 		}
 	})

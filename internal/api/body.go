@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"sync"
@@ -46,19 +47,39 @@ func AppendedJSON[T Appender](w http.ResponseWriter, v T) {
 
 // AppendString appends s as json.Marshal writes it.
 func AppendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; !plainText[c] || c == '<' || c == '>' || c == '&' {
-			text, _ := json.Marshal(s) // strings always marshal
-			return append(b, text...)
-		}
+	if !onlyOf(s, &inHTML) {
+		text, _ := json.Marshal(s) // strings always marshal
+		return append(b, text...)
 	}
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// plainText are the bytes that stand for themselves in a JSON string.
-var plainText = func() (plain [256]bool) {
-	for c := ' '; c < 0x7f; c++ {
-		plain[c] = c != '"' && c != '\\'
+// appendLogString appends s as slog writes it: unlike [AppendString] with <, > and & as they are.
+func appendLogString(b []byte, s string) []byte {
+	if !onlyOf(s, &inJSON) {
+		var text bytes.Buffer
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(s) // strings always marshal
+		return append(b, bytes.TrimSuffix(text.Bytes(), []byte("\n"))...)
 	}
-	return plain
+	return append(append(append(b, '"'), s...), '"')
+}
+
+func onlyOf(s string, bytes *[256]bool) bool {
+	for i := range len(s) {
+		if !bytes[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// inJSON has the bytes that stand for themselves in a JSON string, inHTML those that do so in one that may stand in a page.
+var inJSON, inHTML = func() (json, html [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		json[c] = c != '"' && c != '\\'
+		html[c] = json[c] && c != '<' && c != '>' && c != '&'
+	}
+	return json, html
 }()

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -118,18 +116,4 @@ func (a *access) append(b []byte, now time.Time) []byte {
 		b = append(b, "invalid IP"...)
 	}
 	return append(b, "\"}\n"...)
-}
-
-// appendLogString appends s as slog writes it: unlike [AppendString] with <, > and & as they are.
-func appendLogString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if !plainText[s[i]] {
-			var text bytes.Buffer
-			enc := json.NewEncoder(&text)
-			enc.SetEscapeHTML(false)
-			_ = enc.Encode(s) // strings always marshal
-			return append(b, bytes.TrimSuffix(text.Bytes(), []byte("\n"))...)
-		}
-	}
-	return append(append(append(b, '"'), s...), '"')
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/countersign-auth/countersign/jwt"
+	"github.com/countersign-auth/countersign/passport"
 	"github.com/countersign-auth/countersign/passport/bearer"
 )
 
@@ -115,4 +117,17 @@ type subjects struct{}
 func (subjects) Verify(_ context.Context, text string) (*jwt.Token, error) {
 	subject, _, _ := strings.Cut(text, ".")
 	return &jwt.Token{Issuer: issuer, Subject: subject, ExpiresAt: time.Now().Add(time.Hour)}, nil
+}
+
+func BenchmarkCacheHitGuard(b *testing.B) {
+	s, _ := cached(b, verifier(b, nil), bearer.CacheConfig[*user]{})
+	reg, _ := passport.NewRegistry(passport.Named[*user]{Name: "bearer", Strategy: s})
+	g, _ := reg.Any(passport.Options[*user]{}, "bearer")
+	h := g.HandlerFunc(func(http.ResponseWriter, *http.Request, passport.Identity[*user]) {})
+	r := request("/", "Authorization: Bearer "+longToken(b, "0190f0a2-5b1c-7c1e-9d53-9b7f6f6b6a00"))
+	w := discard{http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(w, r)
+	}
 }

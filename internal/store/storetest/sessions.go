@@ -195,12 +195,13 @@ func sessionLimit(t *testing.T, s store.Store) {
 }
 
 // loginsAtLimit is about many logins of one user at once: the limit holds, and each session is live or revoked.
-func loginsAtLimit(t *testing.T, s store.Store) {
+func loginsAtLimit(t *testing.T, s store.Store, another func() store.Store) {
 	u, _ := create(t, s, 1)
+	nodes := []store.Store{s, another()}
 	var wg sync.WaitGroup
 	for n := range 40 {
 		wg.Go(func() {
-			if err := s.CreateSession(t.Context(), session(n, 1), store.Proof{}, 3, until); err != nil {
+			if err := nodes[n%2].CreateSession(t.Context(), session(n, 1), store.Proof{}, 3, until); err != nil {
 				t.Errorf("CreateSession: %v", err)
 			}
 		})

@@ -36,7 +36,6 @@ func Run(t *testing.T, open func(t *testing.T, place string) store.Store) {
 		{"sessions: create", createSession},
 		{"sessions: proof", proof},
 		{"sessions: limit", sessionLimit},
-		{"sessions: one of many logins at the limit", loginsAtLimit},
 		{"sessions: rotate", rotateSession},
 		{"sessions: list", listSessions},
 		{"sessions: end", endSessions},
@@ -76,6 +75,7 @@ func Run(t *testing.T, open func(t *testing.T, place string) store.Store) {
 		test func(t *testing.T, s store.Store, another func() store.Store)
 	}{
 		{"one of fifty rotations wins", rotators},
+		{"the limit of sessions holds", loginsAtLimit},
 		{"one of many new keys wins", keyMakers},
 		{"positions never come again", positions},
 	} {
