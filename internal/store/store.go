@@ -218,6 +218,8 @@ type Which struct{ Only, Except string }
 
 // Revocations keeps what tells the nodes of a server, and through them other verifiers, which tokens are void.
 type Revocations interface {
+	// Revoke writes revocations, all or none.
+	Revoke(ctx context.Context, revoked ...Revocation) error
 	// Revocations returns at most limit revocations in the order of their positions, from the first greater than
 	// after. Once it has returned one, no later write gets a position that is not greater.
 	Revocations(ctx context.Context, after int64, limit int) ([]Revocation, error)
