@@ -1,8 +1,6 @@
 package jwt
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -26,6 +24,10 @@ type Claims struct {
 	// case, and no string in it may be invalid UTF-8.
 	Extra map[string]any
 
+	// MaxBytes is the longest token that [Sign] makes of these claims. Zero means [DefaultMaxBytes]; at most 1 MiB. It is
+	// for documents that travel in a body; whoever verifies one must allow as much in [Expect].
+	MaxBytes int
+
 	// InsecureNoExpiry makes a token without "exp": nothing ends it but a change of keys.
 	InsecureNoExpiry bool
 }
@@ -34,10 +36,13 @@ type Claims struct {
 // one. typ is the "typ" header, such as "JWT" or "at+jwt"; empty leaves it out.
 //
 // It refuses a key that cannot sign ([ErrKey]), claims that no verifier here would read back the same
-// ([ErrClaim]) and a token over [DefaultMaxBytes] ([ErrTooLarge]).
+// ([ErrClaim]) and a token that is longer than allowed ([ErrTooLarge]).
 func Sign(key *Key, typ string, c Claims) (string, error) {
 	if key == nil || !key.CanSign() {
 		return "", keyErrorf("the key cannot sign")
+	}
+	if c.MaxBytes < 0 || c.MaxBytes > maxMaxBytes {
+		return "", claimErrorf("MaxBytes must be between 0 and %d", maxMaxBytes)
 	}
 	payload, err := c.marshal()
 	if err != nil {
@@ -51,21 +56,31 @@ func Sign(key *Key, typ string, c Claims) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("jwt: %w", err)
 	}
-	if len(token) > DefaultMaxBytes {
-		return "", fmt.Errorf("jwt: %w: it would have %d bytes, at most %d are allowed", ErrTooLarge, len(token), DefaultMaxBytes)
+	most := c.MaxBytes
+	if most == 0 {
+		most = DefaultMaxBytes
+	}
+	if len(token) > most {
+		return "", fmt.Errorf("jwt: %w: it would have %d bytes, at most %d are allowed", ErrTooLarge, len(token), most)
 	}
 	return token, nil
 }
 
-func marshalHeader(key *Key, typ string) ([]byte, error) {
+func marshalHeader(key *Key, typ string) (header []byte, err error) {
 	if !utf8.ValidString(typ) {
 		return nil, claimErrorf("typ is not valid UTF-8")
 	}
-	return marshalJSON(struct {
-		Alg Algorithm `json:"alg"`
-		Typ string    `json:"typ,omitempty"`
-		Kid string    `json:"kid,omitempty"`
-	}{key.alg, typ, key.id})
+	header = append(make([]byte, 0, 128), `{"alg":"`...)
+	header = append(append(header, key.alg...), '"')
+	for _, m := range [...]struct{ before, text string }{{`,"typ":`, typ}, {`,"kid":`, key.id}} {
+		if m.text == "" {
+			continue
+		}
+		if header, err = appendText(append(header, m.before...), m.text); err != nil {
+			return nil, err
+		}
+	}
+	return append(header, '}'), nil
 }
 
 // marshal writes the claims and reads them again the way a verifier will.
@@ -73,20 +88,21 @@ func (c *Claims) marshal() ([]byte, error) {
 	if c.ExpiresAt.IsZero() != c.InsecureNoExpiry {
 		return nil, claimErrorf("set either ExpiresAt or InsecureNoExpiry")
 	}
-	all := make(map[string]any, 7+len(c.Extra))
+	all := make([]member, 0, 7+len(c.Extra))
 	for name, value := range c.Extra {
 		if isRegistered(name) {
 			return nil, claimErrorf("Extra names the registered claim %q", name)
 		}
-		all[name] = value
+		all = append(all, member{name, value})
 	}
-	if err := c.names(all); err != nil {
+	all, err := c.names(all)
+	if err != nil {
 		return nil, err
 	}
-	if err := c.times(all); err != nil {
+	if all, err = c.times(all); err != nil {
 		return nil, err
 	}
-	payload, err := marshalJSON(all)
+	payload, err := appendObject(make([]byte, 0, 512), all)
 	if err != nil {
 		return nil, err
 	}
@@ -96,32 +112,32 @@ func (c *Claims) marshal() ([]byte, error) {
 	return payload, nil
 }
 
-func (c *Claims) names(all map[string]any) error {
+func (c *Claims) names(all []member) ([]member, error) {
 	for _, n := range []struct{ name, value string }{{"iss", c.Issuer}, {"sub", c.Subject}, {"jti", c.ID}} {
 		if n.value == "" {
 			continue
 		}
 		if !isIdentifier(n.value) {
-			return claimErrorf("%s is not valid UTF-8, or has a NUL", n.name)
+			return nil, claimErrorf("%s is not valid UTF-8, or has a NUL", n.name)
 		}
-		all[n.name] = n.value
+		all = append(all, member{n.name, n.value})
 	}
 	for _, aud := range c.Audience {
 		if aud == "" || !isIdentifier(aud) {
-			return claimErrorf("aud has an empty string, invalid UTF-8 or a NUL")
+			return nil, claimErrorf("aud has an empty string, invalid UTF-8 or a NUL")
 		}
 	}
 	switch len(c.Audience) {
 	case 0:
 	case 1:
-		all["aud"] = c.Audience[0]
+		all = append(all, member{"aud", c.Audience[0]})
 	default:
-		all["aud"] = c.Audience
+		all = append(all, member{"aud", c.Audience})
 	}
-	return nil
+	return all, nil
 }
 
-func (c *Claims) times(all map[string]any) error {
+func (c *Claims) times(all []member) ([]member, error) {
 	for _, t := range []struct {
 		name  string
 		value time.Time
@@ -131,41 +147,11 @@ func (c *Claims) times(all map[string]any) error {
 		}
 		seconds := t.value.Unix()
 		if seconds < minDate || seconds > maxDate {
-			return claimErrorf("%s is not between 1970 and 9999", t.name)
+			return nil, claimErrorf("%s is not between 1970 and 9999", t.name)
 		}
-		all[t.name] = seconds
+		all = append(all, member{t.name, seconds})
 	}
-	return nil
-}
-
-// marshalJSON writes v without escaping for HTML, and refuses strings that are not valid UTF-8.
-func marshalJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, claimErrorf("the claims cannot be written as JSON: %w", err)
-	}
-	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if hasReplacement(text) {
-		return nil, claimErrorf("a string is not valid UTF-8")
-	}
-	return text, nil
-}
-
-// hasReplacement finds \ufffd, which encoding/json writes in place of invalid UTF-8 and of nothing else: a
-// genuine U+FFFD is written as it is.
-func hasReplacement(text []byte) bool {
-	for {
-		i := bytes.IndexByte(text, '\\')
-		if i < 0 {
-			return false
-		}
-		if bytes.HasPrefix(text[i:], []byte(`\ufffd`)) {
-			return true
-		}
-		text = text[i+2:] // a backslash is never the last byte of JSON
-	}
+	return all, nil
 }
 
 // isRegistered finds the claims that have a field of their own, in any case: a reader that folds case would

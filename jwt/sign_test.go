@@ -97,6 +97,8 @@ func TestSignRefuses(t *testing.T) {
 		"raw, lone surrogate":  {func(c *Claims) { c.Extra = map[string]any{"n": json.RawMessage(`"\ud800"`)} }, ErrClaim},
 		"raw, no JSON":         {func(c *Claims) { c.Extra = map[string]any{"n": json.RawMessage(`{`)} }, ErrClaim},
 		"deep":                 {func(c *Claims) { c.Extra = map[string]any{"n": deep} }, ErrClaim},
+		"negative MaxBytes":    {func(c *Claims) { c.MaxBytes = -1 }, ErrClaim},
+		"huge MaxBytes":        {func(c *Claims) { c.MaxBytes = maxMaxBytes + 1 }, ErrClaim},
 		"long":                 {func(c *Claims) { c.Extra = map[string]any{"n": strings.Repeat("x", 8000)} }, ErrTooLarge},
 	} {
 		claims := testClaims()
@@ -118,4 +120,24 @@ func TestSignRefuses(t *testing.T) {
 	if _, err := Sign(k, "JWT", claims); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestSignLongDocument(t *testing.T) {
+	t.Parallel()
+	k := secretKey(t)
+	c := testClaims()
+	c.Extra = map[string]any{"n": strings.Repeat("x", 20_000)}
+	c.MaxBytes = 20_000
+	if _, err := Sign(k, "JWT", c); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("over its MaxBytes: %v", err)
+	}
+	c.MaxBytes = maxMaxBytes
+	token, err := Sign(k, "JWT", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, verifier(t, testExpect(), k), token, ErrTooLarge)
+	x := testExpect()
+	x.MaxBytes = maxMaxBytes
+	accepted(t, verifier(t, x, k), token)
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The bounds on what [Expect] may ask for.
+// The bounds on what [Expect] and [Claims] may ask for.
 const (
 	maxLeeway   = 60 * time.Second
 	maxMaxBytes = 1 << 20
@@ -125,4 +125,22 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 		ExpiresAt: e.exp, NotBefore: e.nbf, IssuedAt: e.iat,
 		compact: func() string { return token }, doc: e.doc,
 	}, nil
+}
+
+// ValidUntil returns the time from which on v refuses a token that it has verified, for its age alone: that of "exp" or,
+// if it comes before, that of [Expect].MaxAge, with the leeway. It is zero for a token that no time ends. Whoever
+// remembers verified tokens forgets them then at the latest.
+func (v *Verifier) ValidUntil(t *Token) time.Time {
+	var until time.Time
+	if !t.ExpiresAt.IsZero() {
+		until = t.ExpiresAt.Add(v.expect.Leeway)
+	}
+	if v.expect.MaxAge == 0 {
+		return until
+	}
+	tooOld := t.IssuedAt.Add(v.expect.MaxAge + v.expect.Leeway + 1) // the last moment is good, unlike that of "exp"
+	if until.IsZero() || tooOld.Before(until) {
+		return tooOld
+	}
+	return until
 }

@@ -305,3 +305,51 @@ func TestErrorsRepeatNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestValidUntil(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		change func(*Expect)
+		claims string
+		want   string // from testNow
+	}{
+		{"exp", nil, goodClaims, "15m"},
+		{"exp and leeway", leeway, goodClaims, "16m"},
+		{"exp with a fraction", nil, with("exp", "1700000000.5"), "500ms"},
+		{"age", maxAge, with("exp", "1700009000"), "1h0m0.000000001s"},
+		{"age and leeway", func(x *Expect) { maxAge(x); leeway(x) }, with("exp", "1700009000"), "1h1m0.000000001s"},
+		{"exp before age", maxAge, goodClaims, "15m"},
+		{"age without exp", func(x *Expect) { maxAge(x); x.InsecureAllowNoExpiry = true }, with("exp", ""), "1h0m0.000000001s"},
+		{"nothing", func(x *Expect) { x.InsecureAllowNoExpiry = true }, with("exp", ""), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			x, now := testExpect(), clock()
+			x.Now = func() time.Time { return now }
+			if tt.change != nil {
+				tt.change(&x)
+			}
+			v, token := verifier(t, x, secretKey(t)), forge(t, secretKey(t), `{"alg":"HS256"}`, tt.claims)
+			tok := must(v.Verify(t.Context(), token))
+			until := v.ValidUntil(tok)
+			if tt.want == "" {
+				if !until.IsZero() {
+					t.Errorf("until %v, want for ever", until)
+				}
+				return
+			}
+			if want := clock().Add(must(time.ParseDuration(tt.want))); !until.Equal(want) {
+				t.Errorf("until %v, want %v", until.UTC(), want.UTC())
+			}
+			now = until.Add(-1)
+			if _, err := v.Verify(t.Context(), token); err != nil {
+				t.Errorf("refused before: %v", err)
+			}
+			now = until
+			if _, err := v.Verify(t.Context(), token); err == nil {
+				t.Error("accepted after")
+			}
+		})
+	}
+}

@@ -16,7 +16,7 @@ func Map[U, V any](s Strategy[U], convert func(ctx context.Context, user U) (V, 
 		if err != nil {
 			return Outcome[V]{inURL: o.inURL}, err
 		}
-		out := Outcome[V]{kind: o.kind, inURL: o.inURL, status: o.status, info: o.info, failure: o.failure, url: o.url}
+		out := Outcome[V]{kind: o.kind, inURL: o.inURL, info: o.info, other: o.other}
 		if o.kind != Succeeded {
 			return out, nil
 		}

@@ -73,45 +73,55 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // the panic [http.ErrAbortHandler] is passed on.
 func (g *Guard[U]) Check(r *http.Request) (Result[U], error) {
 	res := Result[U]{account: g.opt.Authorize}
+	err := g.check(r, &res)
+	return res, err
+}
+
+func (g *Guard[U]) check(r *http.Request, res *Result[U]) error {
 	for i := range g.strategies {
 		n := &g.strategies[i]
 		if i > 0 && r.Context().Err() != nil {
-			return Result[U]{}, fault(n.Name, r.Context().Err())
+			*res = Result[U]{}
+			return fault(n.Name, r.Context().Err())
 		}
 		o, err := g.ask(n, r)
 		res.CredentialInURL = res.CredentialInURL || o.inURL
 		if err != nil {
-			return Result[U]{CredentialInURL: res.CredentialInURL}, fault(n.Name, err)
+			*res = Result[U]{CredentialInURL: res.CredentialInURL}
+			return fault(n.Name, err)
 		}
 		switch o.kind {
 		case Redirected:
-			res.Kind, res.Location, res.Status = Redirected, o.url, o.status
-			return res, nil
+			res.Kind, res.Location, res.Status = Redirected, o.other.url, o.other.status
+			return nil
 		case Succeeded:
 			id := Identity[U]{User: o.user, Strategy: n.Name, Info: o.info}
 			if !g.all {
 				res.Kind, res.Identity, res.Failures = Succeeded, id, nil
-				return res, nil
+				return nil
 			}
-			if !g.join(&res, id, i) {
-				return res, nil
+			if !g.join(res, id, i) {
+				return nil
 			}
 		case Failed:
-			res.Failures = append(res.Failures, NamedFailure{n.Name, o.failure})
+			res.Failures = append(res.Failures, NamedFailure{n.Name, o.other.failure})
 			if g.all {
-				return g.refuse(res, n.Name), nil
+				*res = g.refuse(*res, n.Name)
+				return nil
 			}
 		case Passed:
 			if g.all {
-				return g.refuse(res, n.Name), nil
+				*res = g.refuse(*res, n.Name)
+				return nil
 			}
 		}
 	}
 	if g.all {
 		res.Kind = Succeeded
-		return res, nil
+		return nil
 	}
-	return g.conclude(res), nil
+	*res = g.conclude(*res)
+	return nil
 }
 
 // join adds the i-th identity of an all-of guard. It reports false, and makes res the failure, when it is of another
@@ -153,11 +163,11 @@ func (g *Guard[U]) ask(n *Named[U], r *http.Request) (o Outcome[U], err error) {
 			return o, errors.New("it succeeded without a user")
 		}
 	case Failed:
-		if p := o.failure.Problem; p != nil && p.Status != 0 && (p.Status < 400 || p.Status > 499) {
+		if p := o.other.failure.Problem; p != nil && p.Status != 0 && (p.Status < 400 || p.Status > 499) {
 			return o, fmt.Errorf("it failed with the status %d, which refuses nothing", p.Status)
 		}
 	case Redirected:
-		if !isLocation(o.url) || !isRedirect(o.status) {
+		if !isLocation(o.other.url) || !isRedirect(o.other.status) {
 			return o, errors.New("it redirects with an impossible URL or status")
 		}
 	}

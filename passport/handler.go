@@ -14,30 +14,61 @@ func (g *Guard[U]) Handler(next http.Handler) http.Handler {
 		panic("passport: nil handler")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		res, err := g.Check(r)
-		if res.CredentialInURL {
-			w.Header().Set("Cache-Control", "no-store")
-			w.Header().Set("Referrer-Policy", "no-referrer")
-		}
-		if err != nil {
-			g.fault(w, r, err)
-			return
-		}
-		if g.opt.OnResult != nil {
+		res := Result[U]{account: g.opt.Authorize}
+		err := g.check(r, &res)
+		if err == nil && g.opt.OnResult != nil {
+			res.protect(w)
 			g.opt.OnResult(w, withContext(r, res), res, next)
 			return
 		}
-		switch res.Kind {
-		case Succeeded:
-			g.succeed(w, r, res, next)
-		case Redirected:
-			redirect(w, r, res.Location, res.Status)
-		case Passed:
-			next.ServeHTTP(w, r)
-		default:
-			g.fail(w, r, res)
+		if g.decide(w, r, &res, err) {
+			next.ServeHTTP(w, withContext(r, res))
 		}
 	})
+}
+
+// HandlerFunc returns next behind the guard, as [Guard.Handler] does, for a function that takes the identity as an
+// argument. The request's context does not carry it, which spares a copy of the request. A nil next panics, and so does a
+// guard with [Options].Optional, which may have no identity to give, or with OnResult, which takes an [http.Handler].
+func (g *Guard[U]) HandlerFunc(next func(w http.ResponseWriter, r *http.Request, id Identity[U])) http.Handler {
+	if next == nil {
+		panic("passport: nil handler")
+	}
+	if g.opt.Optional || g.opt.OnResult != nil {
+		panic("passport: HandlerFunc does not go with Optional or OnResult")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		res := Result[U]{account: g.opt.Authorize}
+		if err := g.check(r, &res); g.decide(w, r, &res, err) {
+			next(w, r, res.Identity)
+		}
+	})
+}
+
+// decide answers what is not for the handler, and reports whether the request is to go on to it.
+func (g *Guard[U]) decide(w http.ResponseWriter, r *http.Request, res *Result[U], err error) bool {
+	res.protect(w)
+	switch {
+	case err != nil:
+		g.fault(w, r, err)
+	case res.Kind == Succeeded:
+		return g.succeed(w, r, res)
+	case res.Kind == Redirected:
+		redirect(w, r, res.Location, res.Status)
+	case res.Kind == Passed:
+		return true
+	default:
+		g.fail(w, r, res)
+	}
+	return false
+}
+
+// protect keeps the answer to a request with a credential in its URL out of caches, and the URL out of referrers.
+func (res *Result[U]) protect(w http.ResponseWriter) {
+	if res.CredentialInURL {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+	}
 }
 
 func withContext[U any](r *http.Request, res Result[U]) *http.Request {
@@ -47,38 +78,39 @@ func withContext[U any](r *http.Request, res Result[U]) *http.Request {
 	return r.WithContext(res.Context(r.Context()))
 }
 
-func (g *Guard[U]) succeed(w http.ResponseWriter, r *http.Request, res Result[U], next http.Handler) {
+// succeed does what the options want after a success, and reports whether the request is to go on.
+func (g *Guard[U]) succeed(w http.ResponseWriter, r *http.Request, res *Result[U]) bool {
 	if g.opt.Login {
 		if err := g.opt.Sessions.Login(w, r, res.Identity.User); err != nil {
 			g.fault(w, r, err)
-			return
+			return false
 		}
 	}
 	if g.opt.SuccessRedirect == "" {
-		next.ServeHTTP(w, withContext(r, res))
-		return
+		return true
 	}
 	target := g.opt.SuccessRedirect
 	if g.opt.SuccessMessage != "" {
 		if err := g.opt.Sessions.AddMessage(w, r, Message{Kind: "success", Text: g.opt.SuccessMessage}); err != nil {
 			g.fault(w, r, err)
-			return
+			return false
 		}
 	}
 	if g.opt.ReturnTo {
 		stored, ok, err := g.opt.Sessions.TakeReturnTo(r)
 		if err != nil {
 			g.fault(w, r, err)
-			return
+			return false
 		}
 		if ok {
 			target = stored
 		}
 	}
 	redirect(w, r, target, http.StatusSeeOther)
+	return false
 }
 
-func (g *Guard[U]) fail(w http.ResponseWriter, r *http.Request, res Result[U]) {
+func (g *Guard[U]) fail(w http.ResponseWriter, r *http.Request, res *Result[U]) {
 	if g.opt.FailureRedirect == "" {
 		g.opt.respond(w, r, res.Problem)
 		return

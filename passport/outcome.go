@@ -54,12 +54,17 @@ func (k Kind) String() string {
 // Outcome is what a strategy decided about one request. It is a value: it belongs to the call that returned it, so that
 // two requests cannot mix. Only [Success], [Fail], [Redirect] and [Pass] make one; the zero Outcome is a fault.
 type Outcome[U any] struct {
-	kind    Kind
-	inURL   bool
-	status  int
-	user    U
-	info    any
+	kind  Kind
+	inURL bool
+	user  U
+	info  any
+	other *otherwise // of a failure or a redirect
+}
+
+// otherwise is what a success does without, which is copied from hand to hand for every request.
+type otherwise struct {
 	failure Failure
+	status  int
 	url     string
 }
 
@@ -70,7 +75,9 @@ func Success[U any](user U, info any) Outcome[U] {
 }
 
 // Fail refuses the request, or says that it has no credentials.
-func Fail[U any](f Failure) Outcome[U] { return Outcome[U]{kind: Failed, failure: f} }
+func Fail[U any](f Failure) Outcome[U] {
+	return Outcome[U]{kind: Failed, other: &otherwise{failure: f}}
+}
 
 // Redirect sends the user to url, which is absolute (http or https) or a path. A zero status is 302; others are 301, 303,
 // 307 and 308.
@@ -78,7 +85,7 @@ func Redirect[U any](url string, status int) Outcome[U] {
 	if status == 0 {
 		status = http.StatusFound
 	}
-	return Outcome[U]{kind: Redirected, url: url, status: status}
+	return Outcome[U]{kind: Redirected, other: &otherwise{url: url, status: status}}
 }
 
 // Pass says that the strategy has nothing to decide and nothing to demand, as a session strategy when there is no
@@ -102,11 +109,19 @@ func (o Outcome[U]) User() (U, bool) { return o.user, o.kind == Succeeded }
 func (o Outcome[U]) Info() any { return o.info }
 
 // Failure returns the failure, and whether o is one.
-func (o Outcome[U]) Failure() (Failure, bool) { return o.failure, o.kind == Failed }
+func (o Outcome[U]) Failure() (Failure, bool) {
+	if o.kind != Failed {
+		return Failure{}, false
+	}
+	return o.other.failure, true
+}
 
 // Location returns where a redirect leads, its status, and whether o is a redirect.
 func (o Outcome[U]) Location() (url string, status int, ok bool) {
-	return o.url, o.status, o.kind == Redirected
+	if o.kind != Redirected {
+		return "", 0, false
+	}
+	return o.other.url, o.other.status, true
 }
 
 // IsCredentialInURL reports whether o was marked by [Outcome.CredentialInURL].

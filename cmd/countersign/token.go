@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/app"
+	"github.com/countersign-auth/countersign/internal/revocation"
+	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
+	"github.com/countersign-auth/countersign/problem"
 )
 
 // tokenSettings are the settings that say which tokens are good.
@@ -54,7 +57,7 @@ func tokenSign(w *world) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		access, err := a.Tokens.Mint(token.User{ID: u.ID, Email: u.Email}, session.String())
+		access, err := a.Tokens.Mint(token.Grant{User: u, Session: session.String()})
 		if err != nil {
 			return err
 		}
@@ -81,12 +84,14 @@ func tokenVerify(w *world) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("refused: %w; `countersign token explain` shows every check", err)
 		}
-		holder, ok, err := account.Holder(a.Store)(cmd.Context(), t)
+		holder, checks, err := checkHolder(cmd.Context(), a, t)
 		if err != nil {
 			return err
 		}
-		if !ok {
-			return errors.New("refused: " + nobody)
+		for _, c := range checks {
+			if c.Status == jwt.Fail {
+				return errors.New("refused: " + c.Reason)
+			}
 		}
 		if asJSON {
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", t.Payload())
@@ -130,23 +135,70 @@ func tokenExplain(w *world) *cobra.Command {
 	})
 }
 
-// nobody is why a token that passes every check of its own is refused all the same.
-const nobody = "the token speaks for no user: user._id and sub differ or are missing, or the user is disabled or deleted"
-
-// explainHolder adds the check that the server makes behind those of the token itself.
+// explainHolder adds the checks that the server makes behind those of the token itself.
 func explainHolder(ctx context.Context, a *app.App, text string, x *jwt.Explanation) error {
 	t, err := a.Tokens.Verify(ctx, text)
 	if err != nil {
 		return err
 	}
-	check := jwt.Check{Name: "user", Status: jwt.Pass, Reason: "it speaks for a user"}
-	if _, ok, err := account.Holder(a.Store)(ctx, t); err != nil {
-		return err
-	} else if !ok {
-		check.Status, check.Reason = jwt.Fail, nobody
+	_, checks, err := checkHolder(ctx, a, t)
+	x.Checks = append(x.Checks, checks...)
+	return err
+}
+
+// checkHolder returns whom a token speaks for, and why the server lets them in or not. The server decides; this finds out
+// why it does.
+func checkHolder(ctx context.Context, a *app.App, t *jwt.Token) (*token.Holder, []jwt.Check, error) {
+	holder, ok := token.HolderOf(t)
+	if !ok {
+		return nil, []jwt.Check{{Name: "user", Status: jwt.Fail, Reason: "the token speaks for no user: user._id and sub differ or are missing"}}, nil
 	}
-	x.Checks = append(x.Checks, check)
-	return nil
+	user, err := checkUser(ctx, a.Store, holder)
+	if err != nil {
+		return nil, nil, err
+	}
+	checks := []jwt.Check{checkSession(a.Revoked, holder), user}
+	let, ok, err := a.Guard.Holder(ctx, t)
+	if refusal := problem.From(err); err != nil && refusal.Status < 500 {
+		ok, err = false, nil
+	}
+	if !ok && err == nil && !slices.ContainsFunc(checks, func(c jwt.Check) bool { return c.Status == jwt.Fail }) {
+		checks = append(checks, jwt.Check{Name: "holder", Status: jwt.Fail, Reason: "the server does not let them in"})
+	}
+	return let, checks, err
+}
+
+// checkSession says whether what the token belongs to has ended.
+func checkSession(revoked *revocation.Set, holder token.Holder) jwt.Check {
+	c := jwt.Check{Name: "session", Status: jwt.Pass, Reason: "its session has not been ended"}
+	switch {
+	case holder.Legacy:
+		c.Status, c.Reason = jwt.Skipped, "the founding app made it: it belongs to no session"
+	case holder.Foreign:
+		c.Status, c.Reason = jwt.Skipped, "it has no epoch, so this server did not make it for a session: a service that shares the secret may have"
+	case revoked.Ended(holder.Session, ""):
+		c.Status, c.Reason = jwt.Fail, "its session has been ended: by a logout, a change of password, or the reuse of an old refresh token, for example"
+	case revoked.Ended("", holder.Epoch):
+		c.Status, c.Reason = jwt.Fail, "all sessions of its user have been ended: by a logout everywhere, or because the user was disabled or deleted"
+	}
+	return c
+}
+
+// checkUser says what has become of the user.
+func checkUser(ctx context.Context, users store.Users, holder token.Holder) (jwt.Check, error) {
+	c := jwt.Check{Name: "user", Status: jwt.Pass, Reason: "it speaks for a user"}
+	user, err := users.User(ctx, holder.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound) && holder.Foreign:
+		c.Status, c.Reason = jwt.Skipped, "there is no such user here: the service that shares the secret is believed"
+	case errors.Is(err, store.ErrNotFound):
+		c.Status, c.Reason = jwt.Fail, "its user has been deleted, or never was"
+	case err != nil:
+		return c, err
+	case user.Disabled():
+		c.Status, c.Reason = jwt.Fail, "its user is disabled"
+	}
+	return c, nil
 }
 
 // errRefused ends the command with a failure that the output has explained already.

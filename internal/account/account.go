@@ -1,34 +1,67 @@
-// Package account shows people what the server holds of them.
+// Package account shows people what the server holds of them, and lets them change and end it.
 package account
 
 import (
-	"context"
-	"errors"
-	"fmt"
+	"time"
 
+	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/store"
-	"github.com/countersign-auth/countersign/internal/token"
-	"github.com/countersign-auth/countersign/jwt"
 )
 
-// Holder returns whom a verified token speaks for; false when nobody any more. It fits passport/bearer's Load.
-//
-// A token of this server lives for minutes and is believed without the database. One of the founding app may live for
-// ever, so its user is looked up each time and must not be disabled.
-func Holder(users store.Users) func(context.Context, *jwt.Token) (token.Holder, bool, error) {
-	return func(ctx context.Context, t *jwt.Token) (token.Holder, bool, error) {
-		holder, ok := token.HolderOf(t)
-		if !ok || !holder.Legacy {
-			return holder, ok, nil
-		}
-		user, err := users.User(ctx, holder.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			return token.Holder{}, false, nil
-		}
-		if err != nil {
-			return token.Holder{}, false, fmt.Errorf("user of a token: %w", err)
-		}
-		holder.Email = user.Email
-		return holder, !user.Disabled(), nil
+// MaxData bounds the data of a user, and the admin data, in bytes of their compact form.
+const MaxData = 8 << 10
+
+// Account is a user as they see themselves.
+type Account struct {
+	ID        string     `json:"_id" doc:"Opaque and unchanging"`
+	Email     string     `json:"email"`
+	Roles     []string   `json:"roles" nullable:"false" doc:"What the operator lets the user do in applications. Tokens have them from the next refresh on"`
+	Data      api.Object `json:"data" doc:"The user's own, to be written by PATCH"`
+	AdminData api.Object `json:"admin_data" doc:"The operator's, to be read only"`
+	CreatedAt time.Time  `json:"created_at"`
+	UpdatedAt time.Time  `json:"updated_at"`
+}
+
+func accountOf(u store.User) Account {
+	return Account{
+		ID: u.ID, Email: u.Email, Roles: listOf(u.Roles), Data: u.Data, AdminData: u.AdminData,
+		CreatedAt: seconds(u.CreatedAt), UpdatedAt: seconds(u.UpdatedAt),
 	}
+}
+
+// Session is a session as its user sees it.
+type Session struct {
+	ID         string    `json:"id"`
+	Device     string    `json:"device" doc:"How the client described itself at the last use: its User-Agent"`
+	Client     string    `json:"client" doc:"The client's address at the last use"`
+	CreatedAt  time.Time `json:"created_at"`
+	LastUsedAt time.Time `json:"last_used_at" doc:"When it was last refreshed"`
+	ExpiresAt  time.Time `json:"expires_at" doc:"When it ends if it is not refreshed"`
+	AuthTime   time.Time `json:"auth_time" doc:"When the user proved who they are"`
+	Methods    []string  `json:"methods" nullable:"false" doc:"How they did, as RFC 8176 names it" example:"pwd"`
+	Remembered bool      `json:"remembered" doc:"False for one that ends with the browser or after a day"`
+	Current    bool      `json:"current" doc:"Whether the token of this request belongs to it"`
+}
+
+// SessionsOf returns the sessions in their order. Current is the id of the one that asks.
+func SessionsOf(records []store.Session, current string) []Session {
+	sessions := make([]Session, 0, len(records))
+	for _, r := range records {
+		sessions = append(sessions, Session{
+			ID: r.ID, Device: r.Device, Client: r.Client, CreatedAt: seconds(r.CreatedAt), LastUsedAt: seconds(r.LastUsedAt),
+			ExpiresAt: seconds(r.ExpiresAt), AuthTime: seconds(r.AuthAt), Methods: listOf(r.Methods),
+			Remembered: !r.Brief, Current: r.ID == current,
+		})
+	}
+	return sessions
+}
+
+func seconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+
+// listOf returns texts, which JSON writes as a list even if it is empty.
+func listOf(texts []string) []string {
+	if texts == nil {
+		return []string{}
+	}
+	return texts
 }

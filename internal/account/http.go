@@ -4,21 +4,28 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/audit"
+	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/passport"
-	"github.com/countersign-auth/countersign/passport/bearer"
+	"github.com/countersign-auth/countersign/problem"
 )
 
 // Profile is the answer to /user/profile.
 type Profile struct {
 	Message string      `json:"message" example:"You made it to the secure route"`
 	User    ProfileUser `json:"user"`
-	Token   string      `json:"token" doc:"The token of the request"`
+	Token   string      `json:"token,omitempty" doc:"The token of the request; not there in a browser session"`
 }
+
+const welcome = "You made it to the secure route"
 
 // ProfileUser is the user of a token.
 type ProfileUser struct {
@@ -26,63 +33,231 @@ type ProfileUser struct {
 	Email string `json:"email"`
 }
 
-// HTTP is what the routes need.
-type HTTP struct {
-	Log    *slog.Logger
-	Users  store.Users
-	Tokens *token.Service
-	// Realm is the realm of challenges.
-	Realm string
-	// TokenParameter is the query parameter that may carry a token; empty for none.
-	TokenParameter string
+// AppendJSON implements [api.Appender].
+func (p Profile) AppendJSON(b []byte) []byte {
+	if p.Message == welcome {
+		b = append(b, `{"message":"`+welcome+`","user":{"_id":`...)
+	} else {
+		b = append(b, `{"message":`...)
+		b = api.AppendString(b, p.Message)
+		b = append(b, `,"user":{"_id":`...)
+	}
+	b = api.AppendString(b, p.User.ID)
+	b = append(b, `,"email":`...)
+	b = api.AppendString(b, p.User.Email)
+	b = append(b, '}')
+	if p.Token != "" { // a token that was verified is base64url and dots, and there is nothing to escape
+		b = append(b, `,"token":"`...)
+		b = append(b, p.Token...)
+		b = append(b, '"')
+	}
+	return append(b, '}')
 }
 
-// Routes adds /user/profile.
-func Routes(rt *api.Router, cfg HTTP) error {
-	guard, err := cfg.guard()
-	if err != nil {
-		return err
-	}
+// Overview is the answer to GET /user.
+type Overview struct {
+	User     Account  `json:"user"`
+	Session  *Session `json:"session,omitempty" doc:"The session of the token; not there for a token of another kind"`
+	Sessions int      `json:"sessions" doc:"How many sessions the user has"`
+}
+
+// Change is the body of PATCH /user.
+type Change struct {
+	Data api.Object `json:"data" doc:"Replaces what was there: a JSON object of at most 8 KiB in compact form. The body is nested 32 deep at the most"`
+}
+
+// Changed is the answer to PATCH /user.
+type Changed struct {
+	User Account `json:"user"`
+}
+
+// Sessions is the answer to GET /user/sessions.
+type Sessions struct {
+	Sessions []Session `json:"sessions" nullable:"false" doc:"Those that are alive, the one used last first"`
+}
+
+// HTTP is what the routes need.
+type HTTP struct {
+	Log      *slog.Logger
+	Users    store.Users
+	Sessions *session.Service
+	Guard    *session.Guard
+	Audit    *audit.Log
+	Proxies  api.Proxies
+	// TokenParameter is the query parameter that may carry a token to /user/profile; empty for none.
+	TokenParameter string
+	Now            func() time.Time
+}
+
+// Routes adds /user and what is below it.
+func Routes(rt *api.Router, cfg HTTP) {
 	rt.Handle(&api.Operation{
 		Method: http.MethodGet, Path: "/user/profile", ID: "profile", Tag: "Founding routes",
 		Summary: "Read whom the token speaks for",
 		Bearer:  true, TokenParameter: cfg.TokenParameter, OK: Profile{},
 		Problems: []int{400, 401},
-	}, guard.Handler(http.HandlerFunc(cfg.profile)))
+	}, cfg.Guard.Founding(cfg.profile))
+	cfg.userRoutes(rt)
+}
+
+func (cfg HTTP) profile(w http.ResponseWriter, r *http.Request, id passport.Identity[*token.Holder]) {
+	t, ok := id.Info.(*jwt.Token)
+	if !ok {
+		api.Fail(cfg.Log, w, r, errors.New("profile: the guard has no token"))
+		return
+	}
+	p := Profile{
+		Message: welcome,
+		User:    ProfileUser{ID: id.User.ID, Email: id.User.Email},
+	}
+	if !session.HasCookie(r) { // no script shall read what is in a cookie
+		p.Token = t.Compact()
+	}
+	api.AppendedJSON(w, p)
+}
+
+// userRoutes adds /user and the sessions below it.
+func (cfg HTTP) userRoutes(rt *api.Router) {
+	rt.Handle(&api.Operation{
+		Method: http.MethodGet, Path: "/user", ID: "account", Tag: "Account",
+		Summary:     "Read what the server holds of the user",
+		Description: "As it is in the database now, whatever the token says.",
+		Bearer:      true, OK: Overview{}, Problems: []int{400, 401, 404},
+	}, cfg.Guard.Protect(cfg.read))
+	rt.Handle(&api.Operation{
+		Method: http.MethodPatch, Path: "/user", ID: "changeAccount", Tag: "Account",
+		Summary: "Replace the user's own data", Bearer: true, Body: Change{}, OK: Changed{},
+		Problems: []int{400, 401, 404, 408, 415, 422},
+	}, cfg.Guard.Protect(cfg.change))
+	rt.Handle(&api.Operation{
+		Method: http.MethodDelete, Path: "/user", ID: "deleteAccount", Tag: "Account",
+		Summary: "Delete the user, with all sessions and tokens",
+		Description: "Asks for a login of a short while ago: 403 with the code reauthenticate when it was longer. " +
+			"The address is free at once, for a new user.",
+		Bearer: true, Status: http.StatusNoContent, Problems: []int{400, 401, 404},
+	}, cfg.Guard.ProtectFresh(cfg.remove))
+	rt.Handle(&api.Operation{
+		Method: http.MethodGet, Path: "/user/sessions", ID: "sessions", Tag: "Sessions",
+		Summary: "List the user's sessions", Bearer: true, OK: Sessions{}, Problems: []int{400, 401, 404},
+	}, cfg.Guard.Protect(cfg.list))
+	rt.Handle(&api.Operation{
+		Method: http.MethodDelete, Path: "/user/sessions/{id}", ID: "endSession", Tag: "Sessions",
+		Summary: "End one of the user's sessions, with all its tokens", Bearer: true,
+		Status: http.StatusNoContent, Problems: []int{400, 401, 404},
+	}, cfg.Guard.Protect(cfg.end))
+}
+
+func (cfg HTTP) read(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {
+	user, sessions, err := cfg.load(r, holder)
+	if err != nil {
+		return err
+	}
+	a := Overview{User: accountOf(user), Sessions: len(sessions)}
+	for i := range sessions {
+		if sessions[i].Current {
+			a.Session = &sessions[i]
+		}
+	}
+	api.JSON(w, a)
 	return nil
 }
 
-func (cfg HTTP) guard() (*passport.Guard[token.Holder], error) {
-	from := bearer.Header()
-	if cfg.TokenParameter != "" {
-		from = bearer.First(bearer.Header(), bearer.Query(cfg.TokenParameter))
-	}
-	strategy, err := bearer.New(cfg.Tokens, Holder(cfg.Users), bearer.Config{Extract: from, Realm: cfg.Realm})
+func (cfg HTTP) list(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {
+	_, sessions, err := cfg.load(r, holder)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	registry, err := passport.NewRegistry(passport.Named[token.Holder]{Name: "bearer", Strategy: strategy})
-	if err != nil {
-		return nil, err
-	}
-	return registry.Any(passport.Options[token.Holder]{
-		Realm: cfg.Realm,
-		// Fail logs a fault with the request's id, which the guard's own log would not know.
-		Logger:  slog.New(slog.DiscardHandler),
-		Respond: func(w http.ResponseWriter, r *http.Request, err error) { api.Fail(cfg.Log, w, r, err) },
-	}, "bearer")
+	api.JSON(w, Sessions{Sessions: sessions})
+	return nil
 }
 
-func (cfg HTTP) profile(w http.ResponseWriter, r *http.Request) {
-	identity, ok := passport.IdentityFrom[token.Holder](r.Context())
-	t, isToken := identity.Info.(*jwt.Token)
-	if !ok || !isToken {
-		api.Fail(cfg.Log, w, r, errors.New("profile: no identity behind the guard"))
-		return
+// load returns the user and their sessions as the store has them.
+func (cfg HTTP) load(r *http.Request, holder *token.Holder) (store.User, []Session, error) {
+	user, err := cfg.Guard.User(r.Context(), holder)
+	if err != nil {
+		return store.User{}, nil, err
 	}
-	api.JSON(w, Profile{
-		Message: "You made it to the secure route",
-		User:    ProfileUser{ID: identity.User.ID, Email: identity.User.Email},
-		Token:   t.Compact(),
-	})
+	records, err := cfg.Sessions.List(r.Context(), user)
+	return user, SessionsOf(records, holder.Session), err
+}
+
+func (cfg HTTP) change(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {
+	var body Change
+	if err := (api.Body{}).Read(r, &body); err != nil {
+		return err
+	}
+	switch {
+	case body.Data == nil:
+		return problem.New(http.StatusBadRequest, "missing_fields", "A field is missing.").
+			WithFields(problem.Field{Name: "data", Code: "missing", Detail: "This field is required."})
+	case len(body.Data) > MaxData:
+		return problem.New(http.StatusUnprocessableEntity, "invalid_fields", "Some fields are not valid.").
+			WithFields(problem.Field{Name: "data", Code: "too_large", Detail: "The data of a user are at most 8 KiB."})
+	}
+	for {
+		user, err := cfg.Guard.User(r.Context(), holder)
+		if err != nil {
+			return err
+		}
+		user.Data, user.UpdatedAt = body.Data, cfg.Now()
+		err = cfg.Users.UpdateUser(r.Context(), user)
+		if errors.Is(err, store.ErrConflict) {
+			continue // somebody was faster with something else, or this is the later of two: either way it counts
+		}
+		if errors.Is(err, store.ErrNotFound) {
+			return cfg.Guard.Ended()
+		}
+		if err == nil {
+			api.JSON(w, Changed{User: accountOf(user)})
+		}
+		return err
+	}
+}
+
+func (cfg HTTP) remove(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {
+	user, err := cfg.Guard.User(r.Context(), holder)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := session.Lasting(r)
+	defer cancel()
+	switch err := cfg.Sessions.Delete(ctx, user.ID); {
+	case err == nil:
+		cfg.Audit.Done(ctx, cfg.event(w, r, holder, "user_deleted", ""))
+	case !errors.Is(err, store.ErrNotFound): // that another request has deleted it is what was wanted
+		return err
+	}
+	session.ClearCookies(w, r)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (cfg HTTP) end(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {
+	unknown := problem.New(http.StatusNotFound, "no_session", "The user has no session of this id.")
+	id := r.PathValue("id")
+	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id { // nothing else is asked of the database
+		return unknown
+	}
+	ctx, cancel := session.Lasting(r)
+	defer cancel()
+	err := cfg.Sessions.End(ctx, holder.ID, store.Which{Only: id})
+	if errors.Is(err, store.ErrNotFound) {
+		return unknown
+	}
+	if err != nil {
+		return err
+	}
+	cfg.Audit.Done(ctx, cfg.event(w, r, holder, "session", "ended"))
+	if id == holder.Session {
+		session.ClearCookies(w, r)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (cfg HTTP) event(w http.ResponseWriter, r *http.Request, holder *token.Holder, kind, reason string) store.Event {
+	client := session.ClientOf(w, r, cfg.Proxies)
+	return store.Event{
+		Kind: kind, Result: audit.OK, Reason: reason, UserID: holder.ID, Client: client.Addr, RequestID: client.RequestID,
+	}
 }

@@ -5,7 +5,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -56,10 +55,9 @@ type front struct {
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := f.cfg.Now()
+	rec := &recorder{ResponseWriter: w, id: [1]string{f.requestID(r)}}
 	h := w.Header()
-	id := f.requestID(r)
-	h["X-Request-Id"] = []string{id}
+	h["X-Request-Id"] = rec.id[:]
 	f.secure(h)
 	// A request that carries both Transfer-Encoding and Content-Length reaches us as chunked, its length forgotten. A proxy
 	// in front may have believed the length, so what follows on this connection is not to be trusted
@@ -67,9 +65,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
 		h["Connection"] = []string{"close"}
 	}
-	rec := &recorder{ResponseWriter: w}
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(rec, r.Body, MaxBody)
+	}
+	var start time.Time
+	if f.cfg.AccessLog {
+		start = f.cfg.Now()
 	}
 
 	defer func() {
@@ -78,7 +79,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				panic(v)
 			}
 			f.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "panic",
-				slog.String("request_id", id), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+				slog.String("request_id", rec.id[0]), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 			if rec.status == 0 {
 				problem.Write(rec, errors.New("panic"))
 			} else { // half an answer must not look like a whole one: net/http cuts the connection
@@ -86,7 +87,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		if f.cfg.AccessLog {
-			f.log(r, rec, id, start)
+			f.log(r, rec, start)
 		}
 	}()
 	f.next.ServeHTTP(rec, r)
@@ -112,23 +113,6 @@ func (f *front) secure(h http.Header) {
 	}
 }
 
-// log writes the access line. The query is left out, because it may carry a token.
-func (f *front) log(r *http.Request, rec *recorder, id string, start time.Time) {
-	status := rec.status
-	if status == 0 {
-		status = http.StatusOK
-	}
-	f.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
-		slog.String("request_id", id),
-		slog.String("method", r.Method),
-		slog.String("path", r.URL.Path),
-		slog.Int("status", status),
-		slog.Int64("bytes", rec.bytes),
-		slog.Int64("took_us", f.cfg.Now().Sub(start).Microseconds()),
-		slog.String("client", f.cfg.Proxies.Client(r).String()),
-	)
-}
-
 // clientGone is what the log has of a request whose client did not wait for the answer. Nobody reads it otherwise.
 var clientGone = problem.New(499, "client_gone", "The client closed the connection.")
 
@@ -152,21 +136,12 @@ func Fail(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 	problem.Write(w, e)
 }
 
-// JSON answers 200 with v, which must be of a type that always marshals.
-func JSON(w http.ResponseWriter, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	w.Header()["Content-Type"] = jsonType
-	_, _ = w.Write(append(body, '\n')) // what fails here is the connection
-}
-
 // recorder notes what was answered.
 type recorder struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
+	id     [1]string // of the request; an array, so that the header needs no memory of its own
 }
 
 // Unwrap lets http.ResponseController reach the connection.

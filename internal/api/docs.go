@@ -53,7 +53,7 @@ type docsOperation struct {
 	*huma.Operation
 	Tag             string
 	Takes           string
-	Inputs          []docsField
+	Params, Inputs  []docsField
 	Answers, Errors []docsAnswer
 	Examples        []docsText
 }
@@ -110,6 +110,9 @@ func (rt *Router) tokens() (ways []docsText) {
 
 func (rt *Router) describe(op *huma.Operation) docsOperation {
 	d := docsOperation{Operation: op, Tag: op.Tags[0], Examples: rt.examples(op)}
+	for _, p := range op.Parameters {
+		d.Params = append(d.Params, docsField{Name: p.Name, Type: typeOf(p.Schema), Doc: p.Description, Need: "required", Limits: limits(p.Schema)})
+	}
 	if op.RequestBody != nil {
 		d.Takes = strings.Join(slices.Sorted(maps.Keys(op.RequestBody.Content)), " or ")
 		for _, body := range op.RequestBody.Content { // the same, whatever the media type
@@ -218,7 +221,7 @@ func (rt *Router) examples(op *huma.Operation) (commands []docsText) {
 		if op.Method != http.MethodGet && op.Method != http.MethodPost || op.Method == http.MethodPost && op.RequestBody == nil {
 			options = slices.Concat([]string{"-X " + op.Method}, options) // else it is the method that curl takes by itself
 		}
-		lines := slices.Concat([]string{`curl "$URL` + op.Path + query + `"`}, options)
+		lines := slices.Concat([]string{`curl "$URL` + variables(op) + query + `"`}, options)
 		commands = append(commands, docsText{Title: title, Text: strings.Join(lines, " \\\n  ")})
 	}
 	var token []string
@@ -247,6 +250,15 @@ func (rt *Router) examples(op *huma.Operation) (commands []docsText) {
 		curl("curl, form", "", options...)
 	}
 	return commands
+}
+
+// variables returns the path with a variable of the shell for each parameter, whose braces curl would take as its own.
+func variables(op *huma.Operation) string {
+	path := op.Path
+	for _, p := range op.Parameters {
+		path = strings.ReplaceAll(path, "{"+p.Name+"}", "$"+strings.ToUpper(p.Name))
+	}
+	return path
 }
 
 // example returns a value that the schema could describe.

@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -12,6 +14,7 @@ import (
 
 // Operation declares a route for the router and the OpenAPI document.
 type Operation struct {
+	// Path may have segments {name}, as [http.ServeMux] writes them. The document has each as a parameter.
 	Method, Path string
 	// ID is the operationId, for generated clients.
 	ID string
@@ -24,12 +27,18 @@ type Operation struct {
 	// the query parameter of that name.
 	Bearer         bool
 	TokenParameter string
-	// Body is a value of the type that the body has, nil for none; Forms says that it may come as a form too.
-	Body  any
-	Forms bool
-	// OK is a value of the type of a 200 answer, and OKType its media type; empty means JSON.
+	// Body is a value of the type that the body has, nil for none; Forms says that it may come as a form too, and
+	// BodyOptional that it may be left out.
+	Body         any
+	Forms        bool
+	BodyOptional bool
+	// Status is the status of a success; zero means 200. OK is a value of the type of its content, nil for none, and
+	// OKType its media type; empty means JSON.
+	Status int
 	OK     any
 	OKType string
+	// NotModified says that a request that names what it has in If-None-Match may be answered 304.
+	NotModified bool
 	// Problems are the statuses of the errors that the route answers, beside those that every route may answer.
 	Problems []int
 }
@@ -50,8 +59,8 @@ type problemBody struct {
 func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 	out := &huma.Operation{
 		Method: op.Method, Path: op.Path, OperationID: op.ID,
-		Summary: op.Summary, Description: op.Description, Tags: []string{op.Tag},
-		Responses: map[string]*huma.Response{"200": op.ok(schemas)},
+		Summary: op.Summary, Description: op.Description, Tags: []string{op.Tag}, Parameters: op.parameters(),
+		Responses: map[string]*huma.Response{strconv.Itoa(cmp.Or(op.Status, http.StatusOK)): op.ok(schemas)},
 	}
 	for _, status := range append(op.Problems, always...) {
 		out.Responses[strconv.Itoa(status)] = &huma.Response{
@@ -60,12 +69,15 @@ func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 			Headers:     problemHeaders(status),
 		}
 	}
+	if op.NotModified {
+		out.Responses["304"] = &huma.Response{Description: http.StatusText(http.StatusNotModified)}
+	}
 	if op.Body != nil {
 		body := content("application/json", schemaOf(schemas, op.Body))
 		if op.Forms {
 			body["application/x-www-form-urlencoded"] = body["application/json"]
 		}
-		out.RequestBody = &huma.RequestBody{Required: true, Content: body}
+		out.RequestBody = &huma.RequestBody{Required: !op.BodyOptional, Content: body}
 	}
 	if op.Bearer {
 		out.Security = []map[string][]string{{"bearer": {}}}
@@ -76,8 +88,20 @@ func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 	return out
 }
 
+// parameters declares the segments of the path that stand for any text.
+func (op *Operation) parameters() (params []*huma.Param) {
+	for segment := range strings.SplitSeq(op.Path, "/") {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			params = append(params, &huma.Param{
+				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
+			})
+		}
+	}
+	return params
+}
+
 func (op *Operation) ok(schemas huma.Registry) *huma.Response {
-	res := &huma.Response{Description: "OK"}
+	res := &huma.Response{Description: http.StatusText(cmp.Or(op.Status, http.StatusOK))}
 	if op.OK != nil {
 		media := op.OKType
 		if media == "" {

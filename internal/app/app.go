@@ -2,8 +2,10 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -15,8 +17,12 @@ import (
 	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/ratelimit"
+	"github.com/countersign-auth/countersign/internal/revocation"
+	"github.com/countersign-auth/countersign/internal/seal"
+	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/token"
+	"github.com/countersign-auth/countersign/jwt"
 )
 
 // realm is the realm of every challenge.
@@ -27,10 +33,15 @@ type App struct {
 	Config    *config.Config
 	Store     store.Store
 	Tokens    *token.Service
+	Revoked   *revocation.Set
+	Sessions  *session.Service
+	Guard     *session.Guard
 	Audit     *audit.Log
 	Logins    *ratelimit.Logins
 	Passwords *withpassword.Service
 
+	box    *seal.Box
+	feed   *revocation.Feed
 	issuer string
 	log    *slog.Logger
 	now    func() time.Time
@@ -51,25 +62,45 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 			_ = a.Store.Close() // the first error says more
 		}
 	}()
-	a.issuer = cfg.IssuerAt(addr)
-	audience := cfg.JWT.Audience
-	if audience == "" {
-		audience = a.issuer
+	if a.box, err = a.openBox(ctx); err != nil {
+		return nil, err
 	}
-	a.Tokens, err = token.Open(ctx, a.Store, token.Config{
-		Issuer: a.issuer, Audience: audience, TTL: cfg.JWT.AccessTTL,
-		Secret: []byte(cfg.JWT.Secret.Reveal()), InsecureAllowShortSecret: cfg.JWT.InsecureAllowShortSecret,
-		LegacySecret: []byte(cfg.JWT.LegacySecret.Reveal()), LegacyUntil: cfg.JWT.AcceptLegacyUntil,
-		Now: now,
-	})
-	if err != nil {
+	a.issuer = cfg.IssuerAt(addr)
+	if err := a.openTokens(ctx); err != nil {
 		return nil, err
 	}
 	a.Audit = audit.New(a.Store, log, now)
-	if err := a.openLogins(ctx); err != nil {
+	keys, err := a.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openSessions(ctx, keys); err != nil {
+		return nil, err
+	}
+	if err := a.openLogins(keys); err != nil {
 		return nil, err
 	}
 	return a, nil
+}
+
+func (a *App) openTokens(ctx context.Context) (err error) {
+	cfg := a.Config.JWT
+	claims, err := token.ParseTemplate(cfg.Claims)
+	if err != nil {
+		return fmt.Errorf("jwt.claims: %w", err)
+	}
+	longest, err := a.longestTTL(ctx)
+	if err != nil {
+		return err
+	}
+	a.Tokens, err = token.Open(ctx, a.Store, token.Config{
+		Issuer: a.issuer, Audience: cmp.Or(cfg.Audience, a.issuer), TTL: cfg.AccessTTL, LongestTTL: longest,
+		Secret: []byte(cfg.Secret.Reveal()), InsecureAllowShortSecret: cfg.InsecureAllowShortSecret,
+		Box: a.box, Algorithm: jwt.Algorithm(cfg.Algorithm), RotateEvery: cfg.RotateEvery, PublishAhead: cfg.PublishAhead, Claims: claims,
+		LegacySecret: []byte(cfg.LegacySecret.Reveal()), LegacyUntil: cfg.AcceptLegacyUntil,
+		Log: a.log, Now: a.now,
+	})
+	return err
 }
 
 // closeTimeout bounds how long Close waits for the audit log to be written.
@@ -92,13 +123,15 @@ func (a *App) Handler() (http.Handler, error) {
 			return nil, err
 		}
 	}
-	err := account.Routes(rt, account.HTTP{
-		Log: a.log, Users: a.Store, Tokens: a.Tokens, Realm: realm, TokenParameter: a.Config.TokenQueryParameter,
+	a.Sessions.Routes(rt, session.HTTP{Guard: a.Guard, Proxies: proxies})
+	account.Routes(rt, account.HTTP{
+		Log: a.log, Users: a.Store, Sessions: a.Sessions, Guard: a.Guard, Audit: a.Audit, Proxies: proxies,
+		TokenParameter: a.Config.TokenQueryParameter, Now: a.now,
 	})
-	if err != nil {
-		return nil, err
-	}
 	a.Tokens.Routes(rt)
+	if a.feed != nil {
+		a.feed.Routes(rt)
+	}
 	a.healthRoutes(rt)
 	if err := rt.ServeDocs(); err != nil {
 		return nil, err

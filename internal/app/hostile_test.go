@@ -153,7 +153,8 @@ func TestSpellingsOfThePath(t *testing.T) {
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
-	for path, allow := range map[string]string{"/signup": "POST", "/login": "POST", "/user/profile": "GET, HEAD", "/healthz": "GET, HEAD", "/docs": "GET, HEAD"} {
+	for path, allow := range map[string]string{"/signup": "POST", "/login": "POST", "/user/profile": "GET, HEAD", "/healthz": "GET, HEAD", "/docs": "GET, HEAD",
+		"/user": "DELETE, GET, HEAD, PATCH", "/user/password": "POST", "/user/sessions": "GET, HEAD", "/user/sessions/x": "DELETE"} {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
 			if strings.Contains(allow, method) {
 				continue

@@ -15,11 +15,7 @@ import (
 )
 
 // openLogins makes what leads to a session: the throttles, the flow, and the services of the login methods.
-func (a *App) openLogins(ctx context.Context) error {
-	keys, err := a.openKeys(ctx)
-	if err != nil {
-		return err
-	}
+func (a *App) openLogins(keys func(purpose string) []byte) (err error) {
 	limits := ratelimit.Config{Counters: a.Store, Key: keys("throttle"), Now: a.now, Disabled: a.Config.InsecureNoLimits}
 	if a.Logins, err = ratelimit.NewLogins(limits); err != nil {
 		return err
@@ -48,7 +44,7 @@ func (a *App) openLogins(ctx context.Context) error {
 		return err
 	}
 	flow := login.NewFlow(login.Config{
-		Users: a.Store, Tokens: a.Tokens, Logins: a.Logins, Devices: devices, Spray: spray, Audit: a.Audit,
+		Users: a.Store, Sessions: a.Sessions, Logins: a.Logins, Devices: devices, Spray: spray, Audit: a.Audit,
 		SubjectKey: keys("subject"), Log: a.log, Now: a.now,
 	})
 	a.Passwords = withpassword.New(withpassword.Config{
@@ -86,11 +82,15 @@ func (a *App) openHasher() (func(password.Claim) withpassword.Hasher, error) {
 const keyBytes = 32
 
 // openKeys returns the keys that all nodes on one database share, by purpose: each derives (RFC 5869) from one
-// random key that lies in the store.
+// random key that lies sealed in the store.
 func (a *App) openKeys(ctx context.Context) (func(purpose string) []byte, error) {
 	fresh := make([]byte, keyBytes)
 	_, _ = rand.Read(fresh) // never fails
-	root, err := a.Store.FirstSecret(ctx, "root", fresh)
+	sealed, err := a.Store.FirstSecret(ctx, rootName, a.box.Seal(secretKind, rootName, fresh))
+	if err != nil {
+		return nil, fmt.Errorf("root key: %w", err)
+	}
+	root, err := a.box.Open(secretKind, rootName, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("root key: %w", err)
 	}

@@ -13,7 +13,7 @@ func (a *App) methods(proxies api.Proxies) []func(*api.Router) error {
 	devices := login.Devices{Secure: strings.HasPrefix(a.issuer, "https://")}
 	return []func(*api.Router) error{
 		func(rt *api.Router) error {
-			return a.Passwords.Routes(rt, withpassword.HTTP{Log: a.log, Proxies: proxies, Devices: devices, Realm: realm})
+			return a.Passwords.Routes(rt, withpassword.HTTP{Log: a.log, Proxies: proxies, Devices: devices, Guard: a.Guard})
 		},
 	}
 }

@@ -83,6 +83,20 @@ func (l *Log) Record(ctx context.Context, e store.Event) error {
 	}
 }
 
+// Done records what has been done and is not taken back, whether its client still waits or not. That it cannot be recorded
+// is only logged: an answer that denies what was done helps nobody.
+func (l *Log) Done(ctx context.Context, e store.Event) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	if e.Result == "" {
+		e.Result = OK
+	}
+	if err := l.Record(ctx, e); err != nil {
+		l.log.LogAttrs(ctx, slog.LevelError, "what was done is not in the audit log", slog.String("kind", e.Kind),
+			slog.String("user", e.UserID), slog.String("request_id", e.RequestID), slog.Any("error", err))
+	}
+}
+
 // enqueue gives e its time and id, both in the order in which events are committed, and sees to it that a writer runs.
 func (l *Log) enqueue(e *store.Event) (*batch, error) {
 	l.mu.Lock()

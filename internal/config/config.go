@@ -18,8 +18,11 @@ type Config struct {
 	Database            string
 	Issuer              string
 	ServiceName         string
+	MasterKey           Secret
+	MasterKeyFile       string
 	JWT                 JWT
 	TokenQueryParameter string
+	Session             Session
 	Password            Password
 	// SignupHideTaken makes a sign-up with a taken address look like any other.
 	SignupHideTaken bool
@@ -27,6 +30,8 @@ type Config struct {
 	TrustedProxies  []netip.Prefix
 	TLS             TLS
 	AccessLog       bool
+	// MetricsListen is where metrics are served; empty for nowhere.
+	MetricsListen string
 	// InsecureNoLimits turns every limit on load and guessing off, for benchmarks.
 	InsecureNoLimits bool
 }
@@ -38,9 +43,20 @@ type JWT struct {
 	InsecureAllowShortSecret bool
 	Audience                 string
 	AccessTTL                time.Duration
+	Algorithm                string
+	RotateEvery              time.Duration
+	PublishAhead             time.Duration
+	Claims                   []string
 	AcceptLegacyUntil        time.Time
 	LegacySecret             Secret // from LegacySecretFile; it has no key of its own
 	LegacySecretFile         string
+}
+
+// Session is how long sessions live.
+type Session struct {
+	Idle, Max, Brief, Fresh time.Duration
+	PerUser                 int
+	RefreshGrace            time.Duration
 }
 
 // Password is how new passwords are checked and stored.

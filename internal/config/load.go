@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/countersign-auth/countersign/internal/seal"
 )
 
 // Sources are where [Load] takes values from.
@@ -87,6 +89,9 @@ func Load(src Sources) (*Config, []*Setting, error) {
 	}
 	issuer := c.IssuerAt(c.Listen)
 	byKey["database"].derived, byKey["issuer"].derived, byKey["jwt.audience"].derived = "sqlite:"+c.DatabasePath(), issuer, issuer
+	if c.MasterKey == "" {
+		byKey["master_key_file"].derived = c.DefaultMasterKeyFile()
+	}
 	return c, settings, errors.Join(problems...)
 }
 
@@ -199,8 +204,28 @@ func (c *Config) readSecrets() (problems []error) {
 	} else {
 		read("jwt.secret_file", c.JWT.SecretFile, &c.JWT.Secret)
 	}
+	problems = append(problems, c.readMasterKey()...)
 	read("jwt.legacy_secret_file", c.JWT.LegacySecretFile, &c.JWT.LegacySecret)
 	return problems
+}
+
+// readMasterKey fills MasterKey from its file, which others must not be able to read.
+func (c *Config) readMasterKey() []error {
+	switch {
+	case c.MasterKeyFile == "":
+		return nil
+	case c.MasterKey != "":
+		return []error{errors.New("master_key and master_key_file: set one, not both")}
+	}
+	text, err := seal.ReadFile(c.MasterKeyFile)
+	if err == nil && strings.TrimSpace(text) == "" {
+		err = fmt.Errorf("%s is empty", c.MasterKeyFile)
+	}
+	if err != nil {
+		return []error{fmt.Errorf("master_key_file: %w", err)}
+	}
+	c.MasterKey = Secret(text)
+	return nil
 }
 
 // suggestion returns " (did you mean X?)" for the known name that is closest to an unknown one, or nothing.

@@ -11,10 +11,14 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/countersign-auth/countersign/internal/seal"
+	"github.com/countersign-auth/countersign/internal/token"
+	"github.com/countersign-auth/countersign/jwt"
 )
 
-// minSecret is the shortest HS256 secret, in bytes: the length of the hash (RFC 7518, section 3.2).
-const minSecret = 32
+// MinSecret is the shortest HS256 secret, in bytes: the length of the hash (RFC 7518, section 3.2).
+const MinSecret = 32
 
 // maxServiceName is the longest service_name, in characters.
 const maxServiceName = 64
@@ -25,6 +29,9 @@ func (c *Config) Validate() (problems []error) {
 
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		bad("listen: must be HOST:PORT, such as 127.0.0.1:3000")
+	}
+	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
+		bad("metrics_listen: must be HOST:PORT, such as 127.0.0.1:9090")
 	}
 	if c.Database != "" {
 		if file, ok := strings.CutPrefix(c.Database, "sqlite:"); !ok || file == "" || file == ":memory:" || strings.HasPrefix(file, "//") {
@@ -39,15 +46,26 @@ func (c *Config) Validate() (problems []error) {
 	if c.ServiceName != "" && !isName(c.ServiceName) {
 		bad("service_name: must be a name of at most %d characters, on one line", maxServiceName)
 	}
-	if s := c.JWT.Secret; s != "" && len(s) < minSecret && !c.JWT.InsecureAllowShortSecret {
-		bad("jwt.secret: has %d bytes, needs %d; make one with `openssl rand -base64 48`, or set jwt.insecure_allow_short_secret", len(s), minSecret)
+	if s := c.JWT.Secret; s != "" && len(s) < MinSecret && !c.JWT.InsecureAllowShortSecret {
+		bad("jwt.secret: has %d bytes, needs %d; make one with `openssl rand -base64 48`, or set jwt.insecure_allow_short_secret", len(s), MinSecret)
 	}
-	if c.JWT.AccessTTL < time.Second || c.JWT.AccessTTL > 24*time.Hour {
+	if c.MasterKey != "" {
+		if _, err := seal.Parse(c.MasterKey.Reveal()); err != nil {
+			key := "master_key"
+			if c.MasterKeyFile != "" {
+				key = "master_key_file: " + c.MasterKeyFile
+			}
+			bad("%s: %w", key, err)
+		}
+	}
+	c.JWT.validateKeys(bad)
+	if c.JWT.AccessTTL < time.Second || c.JWT.AccessTTL > MaxAccessTTL {
 		bad("jwt.access_ttl: must be between 1s and 24h")
 	}
 	if c.JWT.AcceptLegacyUntil.IsZero() != (c.JWT.LegacySecretFile == "") {
 		bad("jwt.accept_legacy_until and jwt.legacy_secret_file: set both, or neither")
 	}
+	c.Session.validate(c.JWT.AccessTTL, bad)
 	if !slices.Contains([]string{"bcrypt", "argon2id"}, c.Password.Algorithm) {
 		bad("password.algorithm: must be bcrypt or argon2id")
 	}
@@ -66,6 +84,56 @@ func (c *Config) Validate() (problems []error) {
 		bad("tls.cert_file and tls.key_file: set both, or neither")
 	}
 	return problems
+}
+
+// validateKeys reports what the server's own keys could not do.
+func (j *JWT) validateKeys(bad func(format string, args ...any)) {
+	if a := jwt.Algorithm(j.Algorithm); a != "" && !slices.Contains(token.Algorithms(), a) {
+		bad("jwt.algorithm: must be one of %v", token.Algorithms())
+	} else if j.Secret != "" && a != "" && a != jwt.HS256 {
+		bad("jwt.algorithm: must be HS256 or left out, because jwt.secret signs")
+	}
+	if j.Secret != "" && j.RotateEvery != 0 {
+		bad("jwt.rotate_every: there are no keys to rotate, because jwt.secret signs")
+	}
+	if j.PublishAhead < time.Second || j.PublishAhead > 7*24*time.Hour {
+		bad("jwt.publish_ahead: must be between 1s and 168h")
+	}
+	if least := max(time.Hour, j.PublishAhead+token.Lifetime(j.AccessTTL)+time.Second); j.RotateEvery != 0 && j.RotateEvery < least {
+		bad("jwt.rotate_every: must be 0s, or at least %v: a new key is published before it signs, and its predecessor's last tokens must have expired", least)
+	}
+	if _, err := token.ParseTemplate(j.Claims); err != nil {
+		bad("jwt.claims: %w", err)
+	}
+}
+
+// MaxAccessTTL is the longest that a token may live.
+const MaxAccessTTL = 24 * time.Hour
+
+// maxSession is the longest that a session may live.
+const maxSession = 10 * 365 * 24 * time.Hour
+
+func (s *Session) validate(accessTTL time.Duration, bad func(format string, args ...any)) {
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{{"session.idle", s.Idle}, {"session.max", s.Max}, {"session.brief", s.Brief}} {
+		if d.value < accessTTL || d.value > maxSession {
+			bad("%s: must be between jwt.access_ttl and 10 years", d.key)
+		}
+	}
+	if s.Idle > s.Max {
+		bad("session.idle: must not be longer than session.max")
+	}
+	if s.PerUser < 0 || s.PerUser > 10_000 {
+		bad("session.per_user: must be between 0 and 10000")
+	}
+	if s.Fresh < time.Second || s.Fresh > s.Max {
+		bad("session.fresh: must be between 1s and session.max")
+	}
+	if s.RefreshGrace < 0 || s.RefreshGrace > time.Minute {
+		bad("refresh.grace: must be between 0s and 1m")
+	}
 }
 
 // isName reports whether people could call something s.
@@ -95,10 +163,10 @@ func checkOrigin(s string, pathAllowed bool) error {
 
 // Warnings says in words what is dangerous in the settings in force.
 func (c *Config) Warnings() (warnings []string) {
-	if n := len(c.JWT.Secret); n > 0 && n < minSecret {
+	if n := len(c.JWT.Secret); n > 0 && n < MinSecret {
 		warnings = append(warnings, fmt.Sprintf("jwt.secret has only %d bytes: anyone can find it from one token by trying", n))
 	}
-	if n := len(c.JWT.LegacySecret); n > 0 && n < minSecret && time.Now().Before(c.JWT.AcceptLegacyUntil) {
+	if n := len(c.JWT.LegacySecret); n > 0 && n < MinSecret && time.Now().Before(c.JWT.AcceptLegacyUntil) {
 		warnings = append(warnings, fmt.Sprintf("the legacy JWT secret has only %d bytes: who finds it can forge tokens until %s",
 			n, c.JWT.AcceptLegacyUntil.Format(time.DateOnly)))
 	}
@@ -139,6 +207,12 @@ func (c *Config) DatabasePath() string {
 		return path
 	}
 	return filepath.Join(c.Data, "countersign.db")
+}
+
+// DefaultMasterKeyFile returns where the master key is while none is given: beside the database, which must be a file for
+// that.
+func (c *Config) DefaultMasterKeyFile() string {
+	return filepath.Join(filepath.Dir(c.DatabasePath()), "master.key")
 }
 
 // IssuerAt returns the issuer for a server that listens at addr: the one that is set, or else the address as a URL.

@@ -3,23 +3,17 @@ package login
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/ratelimit"
+	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/store"
-	"github.com/countersign-auth/countersign/internal/token"
-	"github.com/countersign-auth/countersign/password"
 )
 
 // ErrInvalid says that the attempt was refused: unknown subject, wrong credential, disabled user. Which of them it was
@@ -30,6 +24,10 @@ var ErrInvalid = errors.New("login: invalid credentials")
 type Attempt struct {
 	// Method is the login method's name.
 	Method string
+	// Proves is what the method proves, as RFC 8176 names it.
+	Proves string
+	// Brief says that the session is not to be remembered.
+	Brief bool
 	// Client is who attempts.
 	Client Client
 	// Account is the canonical name of the account or, when what was given is none, that text. It is throttled the same
@@ -42,11 +40,12 @@ type Attempt struct {
 	// cheap: a flood gets no further. Release is called when the check begins or is not to be. Nil means that there
 	// is always a place.
 	Reserve func() (release func(), err error)
-	// Verify checks the credential and returns the id of its user; false when it is not right. It does the same work
-	// whether the user exists or not. An error is a technical fault, or says that nothing was checked.
-	Verify func(ctx context.Context) (userID string, ok bool, err error)
-	// Passed, if set, is called when the login is certain, for what the method does then.
-	Passed func(ctx context.Context)
+	// Verify checks the credential and returns it; false when it is not right. It does the same work whether the user
+	// exists or not. An error is a technical fault, or says that nothing was checked.
+	Verify func(ctx context.Context) (c store.Credential, ok bool, err error)
+	// Passed, if set, is called when the login is certain, for what the method does then. It returns the credential as
+	// it is after that.
+	Passed func(ctx context.Context, c store.Credential) store.Credential
 }
 
 // Client is where a request comes from.
@@ -55,6 +54,8 @@ type Client struct {
 	RequestID string
 	// Devices are the tokens of earlier logins that the client sent along.
 	Devices []string
+	// Agent is how the client describes itself.
+	Agent string
 }
 
 // Text returns the address as text; empty when there is none, as for a command.
@@ -72,19 +73,19 @@ func (c Client) Network() string { return cmp.Or(api.Site(c.Addr), api.Source(c.
 // Session is a login that succeeded.
 type Session struct {
 	User   store.User
-	Access token.Access
+	Tokens session.Tokens
 	// Device is the token by which the client's device is known from now on.
 	Device string
 }
 
 // Config is what a Flow is made of. Every field is required.
 type Config struct {
-	Users   store.Users
-	Tokens  *token.Service
-	Logins  *ratelimit.Logins
-	Devices *ratelimit.Devices
-	Spray   *ratelimit.Spray
-	Audit   *audit.Log
+	Users    store.Users
+	Sessions *session.Service
+	Logins   *ratelimit.Logins
+	Devices  *ratelimit.Devices
+	Spray    *ratelimit.Spray
+	Audit    *audit.Log
 	// SubjectKey makes the fingerprints by which the audit log tells accounts apart.
 	SubjectKey []byte
 	Log        *slog.Logger
@@ -106,137 +107,95 @@ const settleTimeout = 15 * time.Second
 // The throttles count before the check, so that of many guesses at once no more are checked than are allowed. What was
 // checked has its consequences even if the client hangs up meanwhile.
 func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
+	var opened Session
+	err := f.attempt(ctx, "login", a, func(ctx context.Context, p passed) (err error) {
+		opened, err = f.open(ctx, a, p)
+		return err
+	})
+	return opened, err
+}
+
+// Confirm verifies as Attempt does, with the same throttles, and opens nothing: somebody who is logged in proves again who
+// they are, for what kind says. It returns the credential that was proved.
+func (f *Flow) Confirm(ctx context.Context, kind string, a Attempt) (store.User, store.Credential, error) {
+	var proved passed
+	err := f.attempt(ctx, kind, a, func(_ context.Context, p passed) error {
+		proved = p
+		return nil
+	})
+	return proved.user, proved.credential, err
+}
+
+// passed is an attempt that was right.
+type passed struct {
+	user       store.User
+	credential store.Credential
+	// device is the token by which the client's device is known already; empty when it is not.
+	device string
+}
+
+// attempt verifies, and calls then if all is well.
+func (f *Flow) attempt(ctx context.Context, kind string, a Attempt, then func(context.Context, passed) error) error {
 	release := func() {}
 	if a.Reserve != nil {
 		var err error
 		if release, err = a.Reserve(); err != nil {
-			return Session{}, f.refused(a, err)
+			return f.refused(kind, a, err)
 		}
 		defer release()
 	}
 	deviceToken, deviceID := f.device(a)
 	entry, err := f.Logins.Enter(ctx, ratelimit.Attempt{Account: a.Account, Client: a.Client.Addr, Device: deviceID})
 	if err != nil {
-		return Session{}, f.refused(a, err)
+		return f.refused(kind, a, err)
 	}
 	release()
-	userID, ok, err := a.Verify(ctx)
+	t := trial{Flow: f, Attempt: a, kind: kind, entry: entry}
+	credential, ok, err := a.Verify(ctx)
 	hungUp := ctx.Err() != nil
 	passing := ctx
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	if err != nil {
-		return Session{}, f.unchecked(ctx, a, entry, err, hungUp)
+		return t.unchecked(ctx, err, hungUp)
 	}
-	user, err := f.Users.User(ctx, userID) // also when it is not needed, for its time
+	user, err := f.Users.User(ctx, credential.UserID) // also when it is not needed, for its time
 	switch {
 	case !ok:
-		return Session{}, f.failed(ctx, a, entry, userID, "wrong_credential")
+		return t.failed(ctx, credential.UserID, "wrong_credential")
 	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
-		return Session{}, f.failed(ctx, a, entry, userID, "no_user")
+		return t.failed(ctx, credential.UserID, "no_user")
 	case err != nil:
-		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
+		return fmt.Errorf("%s by %s: %w", kind, a.Method, err)
 	case user.Disabled():
-		return Session{}, f.failed(ctx, a, entry, userID, "disabled")
+		return t.failed(ctx, user.ID, "disabled")
 	}
 	if a.Passed != nil {
-		a.Passed(passing)
+		credential = a.Passed(passing, credential)
 	}
-	return f.open(ctx, a, entry, user, deviceToken)
-}
-
-// open makes the session.
-func (f *Flow) open(ctx context.Context, a Attempt, entry *ratelimit.Entry, user store.User, deviceToken string) (Session, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Session{}, err
-	}
-	access, err := f.Tokens.Mint(token.User{ID: user.ID, Email: user.Email}, id.String())
-	if err != nil {
-		return Session{}, fmt.Errorf("login by %s: %w", a.Method, err)
-	}
-	if err := f.record(ctx, a, user.ID, audit.OK, ""); err != nil {
-		return Session{}, err // no session that the audit log does not know of
-	}
-	if err := entry.Passed(ctx); err != nil { // its owner may have to wait the longer next time, but is in
-		f.warn(ctx, "a login that is right still counts as failed", user.ID, err)
-	}
-	if deviceToken == "" {
-		deviceToken = f.Devices.Issue(a.Account, f.Now())
-	}
-	return Session{User: user, Access: access, Device: deviceToken}, nil
-}
-
-// failed settles an attempt that was checked and is refused, and returns ErrInvalid.
-func (f *Flow) failed(ctx context.Context, a Attempt, entry *ratelimit.Entry, userID, reason string) error {
-	entry.Failed()
-	if a.Guess != "" && reason == "wrong_credential" {
-		n, noticed := f.Spray.Failed(a.Guess, a.Account)
-		if err := entry.Weigh(ctx, f.Spray.Weight(n)); err != nil {
-			f.warn(ctx, "a sprayed password counts no more than another", userID, err)
-		}
-		if noticed {
-			f.Log.LogAttrs(ctx, slog.LevelWarn, "one wrong password is tried on many accounts",
-				slog.Int("accounts", n), slog.String("client", a.Client.Text()), slog.String("request_id", a.Client.RequestID))
-			reason = "sprayed_credential"
-		}
-	}
-	if err := f.record(ctx, a, userID, audit.Failed, reason); err != nil {
-		return err
-	}
-	return ErrInvalid
-}
-
-// unchecked settles an attempt whose credential was not checked, and returns err. Who hangs up meanwhile has made the server
-// work all the same: that stays on the account of the address, if not of the user.
-func (f *Flow) unchecked(ctx context.Context, a Attempt, entry *ratelimit.Entry, err error, hungUp bool) error {
-	settle := entry.Withdraw
-	if hungUp {
-		settle = entry.Abandoned
-		f.Audit.Refused(f.event(a, "", audit.Refused, "hung_up"))
-	}
-	if settleErr := settle(ctx); settleErr != nil {
-		f.warn(ctx, "an attempt that was not checked still counts as failed", "", settleErr)
-	}
-	return f.refused(a, err)
-}
-
-// refused counts an attempt that was not checked, if that is what err says, and returns err.
-func (f *Flow) refused(a Attempt, err error) error {
-	var refusal *ratelimit.Refusal
-	var overload *password.OverloadError
+	err = then(ctx, passed{user, credential, deviceToken})
 	switch {
-	case errors.As(err, &refusal):
-		f.Audit.Refused(f.event(a, "", audit.Refused, "throttled_"+refusal.Reason))
-	case errors.As(err, &overload):
-		f.Audit.Refused(f.event(a, "", audit.Refused, "busy"))
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound): // the credential or the user changed meanwhile
+		return t.failed(ctx, user.ID, "changed_credential")
+	case err != nil:
+		return fmt.Errorf("%s by %s: %w", kind, a.Method, err)
 	}
-	return fmt.Errorf("login by %s: %w", a.Method, err)
+	return t.passed(ctx, user.ID)
 }
 
-func (f *Flow) record(ctx context.Context, a Attempt, userID, result, reason string) error {
-	if err := f.Audit.Record(ctx, f.event(a, userID, result, reason)); err != nil {
-		return fmt.Errorf("login by %s: %w", a.Method, err)
+// open opens the session.
+func (f *Flow) open(ctx context.Context, a Attempt, p passed) (Session, error) {
+	_, tokens, err := f.Sessions.Open(ctx, session.Login{
+		User:    p.user,
+		Proof:   store.Proof{Method: p.credential.Method, Key: p.credential.Key, Version: p.credential.Version},
+		Methods: []string{a.Proves}, Brief: a.Brief,
+		Client: session.Client{Addr: a.Client.Text(), Device: a.Client.Agent, RequestID: a.Client.RequestID},
+	})
+	if p.device == "" {
+		p.device = f.Devices.Issue(a.Account, f.Now())
 	}
-	return nil
-}
-
-func (f *Flow) event(a Attempt, userID, result, reason string) store.Event {
-	return store.Event{
-		Kind: "login", Result: result, Reason: reason, UserID: userID, Subject: f.Subject(a.Account), Method: a.Method,
-		Client: a.Client.Text(), RequestID: a.Client.RequestID,
-	}
-}
-
-// subjectBytes is how much of a fingerprint is kept: enough that no two accounts share one by chance.
-const subjectBytes = 12
-
-// Subject returns the fingerprint by which the audit log knows what was given as the name of an account.
-func (f *Flow) Subject(account string) string {
-	mac := hmac.New(sha256.New, f.SubjectKey)
-	mac.Write([]byte(account))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:subjectBytes])
+	return Session{User: p.user, Tokens: tokens, Device: p.device}, err
 }
 
 // device returns the client's token that is good for the account, and the id in it; nothing if there is none.
@@ -247,8 +206,4 @@ func (f *Flow) device(a Attempt) (deviceToken, id string) {
 		}
 	}
 	return "", ""
-}
-
-func (f *Flow) warn(ctx context.Context, what, userID string, err error) {
-	f.Log.LogAttrs(ctx, slog.LevelWarn, what, slog.String("user", userID), slog.Any("error", err))
 }

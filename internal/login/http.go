@@ -60,7 +60,7 @@ func (d Devices) name() string {
 
 // Client returns who sent r.
 func (d Devices) Client(w http.ResponseWriter, r *http.Request, proxies api.Proxies) Client {
-	c := Client{Addr: proxies.Client(r), RequestID: w.Header().Get("X-Request-Id")}
+	c := Client{Addr: proxies.Client(r), RequestID: w.Header().Get("X-Request-Id"), Agent: r.UserAgent()}
 	cookie, err := r.Cookie(d.name())
 	if err != nil {
 		return c

@@ -171,8 +171,9 @@ type Users interface {
 	// UpdateUser writes u over the record of its ID if that has u.Version, counts the version up, and writes the
 	// revocations: all or nothing.
 	UpdateUser(ctx context.Context, u User, revoked ...Revocation) error
-	// DeleteUser deletes the user with everything that belongs to it, and writes the revocations: all or nothing.
-	DeleteUser(ctx context.Context, id string, revoked ...Revocation) error
+	// DeleteUser deletes the user with everything that belongs to it, and writes a revocation of its epoch that expires at
+	// until: all or nothing.
+	DeleteUser(ctx context.Context, id string, until time.Time) error
 }
 
 // Directory lists users.

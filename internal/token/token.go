@@ -1,35 +1,49 @@
 // Package token signs the access tokens of this server and says whose a token is.
 //
-// Under the server's own keys a token has the type at+jwt (RFC 9068), exactly. Under a shared secret it has the type
-// JWT, and JWT, at+jwt or none are accepted, because services that share the secret mint tokens too. Tokens of the
-// founding Express app are a third kind, accepted for a time.
+// Under the server's own keys a token has the type at+jwt (RFC 9068), exactly, and names its key. Under a shared secret it
+// has the type JWT, and JWT, at+jwt or none are accepted, because services that share the secret mint tokens too. Tokens of
+// the founding Express app are a third kind, accepted for a time.
 package token
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
+	"github.com/countersign-auth/countersign/internal/seal"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/jwt"
-	"github.com/countersign-auth/countersign/jwt/jwk"
 )
 
 // Config says how tokens are signed and which are accepted.
 type Config struct {
 	// Issuer and Audience are the iss and aud of tokens.
 	Issuer, Audience string
-	// TTL is how long an access token lives.
-	TTL time.Duration
+	// TTL is how long an access token lives. LongestTTL is for how long one may have been made that is out, if that is
+	// longer.
+	TTL, LongestTTL time.Duration
 	// Secret, when not empty, signs with HS256 instead of with a key from the store.
 	Secret                   []byte
 	InsecureAllowShortSecret bool
+	// Box seals the keys in the store. Without a Secret it is required.
+	Box *seal.Box
+	// Algorithm is that of new keys. Empty means that of the newest key, and ES256 for the first one.
+	Algorithm jwt.Algorithm
+	// RotateEvery is for how long a key signs before the next one does; 0 means until somebody rotates.
+	RotateEvery time.Duration
+	// PublishAhead is for how long a key is published before it signs. 0 means 10 minutes.
+	PublishAhead time.Duration
+	// Claims are what tokens say of their users beside the claims that all have.
+	Claims Template
 	// LegacySecret is the founding app's. Its tokens are accepted until LegacyUntil. Empty accepts none.
 	LegacySecret []byte
 	LegacyUntil  time.Time
+	// Log receives what goes wrong while keys are followed; nil means none.
+	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -37,86 +51,94 @@ type Config struct {
 // Leeway is how far the clocks of the services that mint and check tokens may differ.
 const Leeway = 30 * time.Second
 
-// Service signs and verifies. It is safe for concurrent use.
-type Service struct {
-	cfg    Config
-	sign   *jwt.Key
-	typ    string
-	own    *jwt.Verifier
-	legacy *jwt.Verifier // nil when there are no legacy tokens
-	keys   []store.SigningKey
-	jwks   []byte
+const defaultPublishAhead = 10 * time.Minute
+
+// Algorithms returns those that the server's own keys may have.
+func Algorithms() []jwt.Algorithm {
+	return []jwt.Algorithm{jwt.ES256, jwt.RS256, jwt.PS256, jwt.ES384, jwt.EdDSA, jwt.HS256}
 }
 
-// Open returns a Service. Without a secret it signs with the newest key in the store, and makes the first one there.
+// Service signs and verifies. It is safe for concurrent use.
+type Service struct {
+	cfg   Config
+	typ   string
+	store store.Keys
+	// ring is what signs and verifies now. Under a shared secret it has that alone, and never changes.
+	ring   atomic.Pointer[ring]
+	follow follower
+	own    *jwt.Verifier
+	legacy *jwt.Verifier // nil when there are no legacy tokens
+	// legacyKey is what legacy verifies with.
+	legacyKey *jwt.Key
+	complain  complaints
+}
+
+// Open returns a Service. Without a secret it signs with the keys in the store, and makes the first one there.
 func Open(ctx context.Context, keys store.Keys, cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Service{cfg: cfg}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.PublishAhead == 0 {
+		cfg.PublishAhead = defaultPublishAhead
+	}
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, store: keys, complain: complaints{log: cfg.Log, said: map[string]time.Time{}}}
+	s.follow.load = s.load
+	var set jwt.KeySet = keySet{s}
 	types := []string{"at+jwt"}
-	var verify []*jwt.Key
 	if len(cfg.Secret) > 0 {
 		key, err := jwt.NewSecretKey(jwt.HS256, cfg.Secret, jwt.KeyOptions{InsecureAllowShortSecret: cfg.InsecureAllowShortSecret})
 		if err != nil {
 			return nil, fmt.Errorf("jwt.secret: %w", err)
 		}
-		s.sign, s.typ, verify, types = key, "JWT", []*jwt.Key{key}, []string{"JWT", "at+jwt", ""}
+		set, s.typ, types = jwt.StaticKeys{key}, "JWT", []string{"JWT", "at+jwt", ""}
+		s.ring.Store(sharedRing(key))
 	} else {
-		own, err := s.openKeys(ctx, keys)
-		if err != nil {
+		s.typ = "at+jwt"
+		if err := s.openRing(ctx); err != nil {
 			return nil, err
 		}
-		s.sign, s.typ, verify = own[0], "at+jwt", own
 	}
-	if err := s.publish(verify); err != nil {
-		return nil, err
-	}
-	set, err := jwt.NewStaticKeys(verify...)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	s.own, err = jwt.NewVerifier(set, jwt.Expect{Issuer: cfg.Issuer, Audience: cfg.Audience, Type: types, Leeway: Leeway, Now: cfg.Now})
 	if err != nil {
 		return nil, err
 	}
 	if len(cfg.LegacySecret) > 0 {
-		s.legacy, err = legacyVerifier(cfg)
+		err = s.acceptLegacy()
 	}
 	return s, err
 }
 
-// User is whom a token is made for.
-type User struct{ ID, Email string }
-
-// Access is an access token.
-type Access struct {
-	Token string
-	TTL   time.Duration
-}
-
-// userClaim keeps the shape that the founding app gave its tokens.
-type userClaim struct {
-	ID    string `json:"_id"`
-	Email string `json:"email"`
-}
-
-// Mint returns a new access token for u in the session of that id.
-func (s *Service) Mint(u User, session string) (Access, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Access{}, err
+func (cfg *Config) validate() error {
+	switch shared := len(cfg.Secret) > 0; {
+	case cfg.Algorithm != "" && !slices.Contains(Algorithms(), cfg.Algorithm):
+		return fmt.Errorf("token: the algorithm %q is none of %v", cfg.Algorithm, Algorithms())
+	case shared && cfg.Algorithm != "" && cfg.Algorithm != jwt.HS256:
+		return errors.New("token: a shared secret signs with HS256 alone")
+	case !shared && cfg.Box == nil:
+		return errors.New("token: keys need a box to be sealed in")
+	case cfg.TTL <= 0:
+		return errors.New("token: tokens must live for a while")
+	case cfg.PublishAhead < 0 || cfg.RotateEvery < 0:
+		return errors.New("token: the times of the rotation must not be negative")
+	case cfg.RotateEvery > 0 && cfg.RotateEvery <= cfg.PublishAhead+Lifetime(cfg.TTL):
+		return fmt.Errorf("token: keys must sign for longer than the %v in which a new one is published and the last tokens of an old one expire",
+			cfg.PublishAhead+Lifetime(cfg.TTL))
 	}
-	now := s.cfg.Now()
-	signed, err := jwt.Sign(s.sign, s.typ, jwt.Claims{
-		Issuer: s.cfg.Issuer, Audience: []string{s.cfg.Audience}, Subject: u.ID, ID: id.String(),
-		IssuedAt: now, ExpiresAt: now.Add(s.cfg.TTL),
-		Extra: map[string]any{"sid": session, "user": userClaim(u)},
-	})
-	return Access{Token: signed, TTL: s.cfg.TTL}, err
+	return nil
 }
 
-// Verify returns the token if it is one of ours, or of the founding app while those are accepted.
+// shared reports whether a secret that other services have too signs the tokens.
+func (s *Service) shared() bool { return len(s.cfg.Secret) > 0 }
+
+// Verify returns the token if it is one of ours, or of the founding app while those are accepted. A token that names a key
+// which is not known here may be of another node's newest one: then the keys are read again first.
 func (s *Service) Verify(ctx context.Context, token string) (*jwt.Token, error) {
 	t, err := s.own.Verify(ctx, token)
 	if err == nil || errors.Is(err, jwt.ErrKeysUnavailable) || !s.legacyAccepted() {
@@ -139,60 +161,34 @@ func (s *Service) Explain(ctx context.Context, token string) jwt.Explanation {
 	return s.own.Explain(ctx, token)
 }
 
-// Holder is whom a verified token speaks for.
-type Holder struct {
-	User
-	// Legacy says that the founding app made the token: it may live for ever, so its user must be looked up.
-	Legacy bool
-}
-
-// HolderOf returns whom a token that Verify returned speaks for; false when it does not say.
-func HolderOf(t *jwt.Token) (h Holder, ok bool) {
-	h.ID, ok = t.String("user", "_id")
-	h.Email, _ = t.String("user", "email")
-	h.Legacy = isLegacy(t)
-	if !ok {
-		if _, hasUser := t.Claim("user"); !hasUser { // a service that shares the secret may name the user by sub alone
-			h.ID = t.Subject
-		}
+// Live reports whether t, which Verify returned, would still be taken for its key: that key still verifies or, of a
+// token of the founding app, those are still accepted. It is for caches, costs tens of nanoseconds, and says nothing of the rest.
+func (s *Service) Live(t *jwt.Token) bool {
+	if s.ring.Load().holds(t.Key) {
+		return true
 	}
-	return h, h.ID != "" && (h.Legacy || t.Subject == h.ID)
+	return s.legacyKey != nil && t.Key == s.legacyKey && s.legacyAccepted()
 }
 
-func legacyVerifier(cfg Config) (*jwt.Verifier, error) {
-	key, err := jwt.NewSecretKey(jwt.HS256, cfg.LegacySecret, jwt.KeyOptions{InsecureAllowShortSecret: true})
+// Lifetime is how long after its making a token may still be taken somewhere: its time to live, and the leeway of who made it
+// and of who checks it. So long a revocation must be kept, and a key that signs no more.
+func (s *Service) Lifetime() time.Duration { return Lifetime(max(s.cfg.TTL, s.cfg.LongestTTL)) }
+
+// Lifetime is [Service.Lifetime] for tokens that live for ttl.
+func Lifetime(ttl time.Duration) time.Duration { return ttl + 2*Leeway }
+
+func (s *Service) acceptLegacy() (err error) {
+	s.legacyKey, err = jwt.NewSecretKey(jwt.HS256, s.cfg.LegacySecret, jwt.KeyOptions{InsecureAllowShortSecret: true})
 	if err != nil {
-		return nil, fmt.Errorf("jwt.legacy_secret_file: %w", err)
+		return fmt.Errorf("jwt.legacy_secret_file: %w", err)
 	}
-	return jwt.NewVerifier(jwt.StaticKeys{key}, jwt.Expect{
+	s.legacy, err = jwt.NewVerifier(jwt.StaticKeys{s.legacyKey}, jwt.Expect{
 		InsecureAnyIssuer: true, InsecureAnyAudience: true, InsecureAllowNoExpiry: true,
-		Leeway: Leeway, Now: cfg.Now,
+		Leeway: Leeway, Now: s.cfg.Now,
 	})
+	return err
 }
 
 func (s *Service) legacyAccepted() bool {
 	return s.legacy != nil && s.cfg.Now().Before(s.cfg.LegacyUntil)
-}
-
-// isLegacy reports whether the founding app made t. It named no issuer; a token that names one must pass as ours,
-// even when both secrets are the same.
-func isLegacy(t *jwt.Token) bool {
-	if t.Issuer != "" {
-		return false
-	}
-	_, hasIssuer := t.Claim("iss")
-	_, hasUser := t.String("user", "_id")
-	return !hasIssuer && hasUser
-}
-
-// publish prepares the JWK set of the public halves. A shared secret has none.
-func (s *Service) publish(keys []*jwt.Key) (err error) {
-	var public []*jwt.Key
-	for _, k := range keys {
-		if p := k.Public(); p != nil {
-			public = append(public, p)
-		}
-	}
-	s.jwks, err = jwk.MarshalSet(public...)
-	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/countersign-auth/countersign/jwt"
@@ -31,6 +32,8 @@ type Config struct {
 	Realm string
 	// Scheme is the scheme of the challenge, for AuthScheme with another one; empty means Bearer.
 	Scheme string
+	// Revocations, when not nil, is asked whether a token that was verified still holds. [NewFeed] makes one.
+	Revocations Revocations
 }
 
 // CodeInvalidToken is the code of the 401 for a token that is refused; it is the error code of RFC 6750, section 3.1.
@@ -38,17 +41,22 @@ const CodeInvalidToken = "invalid_token"
 
 // Strategy checks the token that a request carries. [New] makes it. Its info is the *jwt.Token.
 type Strategy[U any] struct {
-	verifier  Verifier
-	load      Load[U]
-	find      find
-	challenge problem.Challenge
-	absent    passport.Failure
+	verifier    Verifier
+	revocations Revocations // nil for none
+	load        Load[U]
+	find        find
+	challenge   problem.Challenge
+	absent      passport.Failure
+	cache       *Cache[U] // nil for none
 }
 
 // New returns a strategy that takes the token of a request, has verifier check it, and asks load for its user.
 func New[U any](verifier Verifier, load Load[U], cfg Config) (*Strategy[U], error) {
-	if v := reflect.ValueOf(verifier); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() || load == nil {
+	if verifier == nil || isNilPointer(verifier) || load == nil {
 		return nil, errors.New("bearer: New needs a verifier and a load function")
+	}
+	if isNilPointer(cfg.Revocations) {
+		return nil, errors.New("bearer: Revocations is a nil pointer")
 	}
 	extract := cfg.Extract.orDefault()
 	if extract.err != nil {
@@ -63,12 +71,18 @@ func New[U any](verifier Verifier, load Load[U], cfg Config) (*Strategy[U], erro
 	}
 	absent := problem.New(http.StatusUnauthorized, "unauthorized", "This needs a token.").WithChallenges(challenge)
 	return &Strategy[U]{
-		verifier:  verifier,
-		load:      load,
-		find:      extract.find,
-		challenge: challenge,
-		absent:    passport.Failure{Problem: absent, Absent: true},
+		verifier:    verifier,
+		revocations: cfg.Revocations,
+		load:        load,
+		find:        extract.find,
+		challenge:   challenge,
+		absent:      passport.Failure{Problem: absent, Absent: true},
 	}, nil
+}
+
+func isNilPointer(v any) bool {
+	r := reflect.ValueOf(v)
+	return r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 // Authenticate implements [passport.Strategy]: 401 without an error code when there is no token, 401 invalid_token when
@@ -92,12 +106,38 @@ func (s *Strategy[U]) Authenticate(r *http.Request) (passport.Outcome[U], error)
 }
 
 func (s *Strategy[U]) check(ctx context.Context, token string) (passport.Outcome[U], error) {
+	if s.cache == nil {
+		return s.verify(ctx, token)
+	}
+	e, hash := s.cache.find(token)
+	if e != nil {
+		if s.revocations != nil {
+			if err := s.revocations.Check(e.token); err != nil {
+				return s.revoked(err)
+			}
+		}
+		return passport.Success(e.user, e.token), nil
+	}
+	before, token := s.cache.now(), strings.Clone(token)
+	o, err := s.verify(ctx, token)
+	if user, ok := o.User(); ok {
+		s.cache.remember(hash, token, o.Info().(*jwt.Token), user, before)
+	}
+	return o, err
+}
+
+func (s *Strategy[U]) verify(ctx context.Context, token string) (passport.Outcome[U], error) {
 	tok, err := s.verifier.Verify(ctx, token)
 	if err != nil {
 		return s.unverified(err)
 	}
 	if tok == nil {
 		return passport.Outcome[U]{}, errors.New("bearer: the verifier returned neither a token nor an error")
+	}
+	if s.revocations != nil {
+		if err := s.revocations.Check(tok); err != nil {
+			return s.revoked(err)
+		}
 	}
 	user, ok, err := s.load(ctx, tok)
 	if err != nil {

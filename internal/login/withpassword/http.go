@@ -8,6 +8,9 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/login"
+	"github.com/countersign-auth/countersign/internal/session"
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/passport/local"
 	"github.com/countersign-auth/countersign/problem"
 )
@@ -31,11 +34,16 @@ type User struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// LoggedIn is the answer to /login.
-type LoggedIn struct {
-	Token     string `json:"token" doc:"A JWT for Authorization: Bearer"`
-	TokenType string `json:"token_type" enum:"Bearer"`
-	ExpiresIn int    `json:"expires_in" doc:"Seconds until the token expires"`
+// Login is the body of /login.
+type Login struct {
+	Credentials
+	session.Wish
+}
+
+// Passwords is the body of /user/password.
+type Passwords struct {
+	Current string `json:"current_password" format:"password" example:"correct horse battery"`
+	New     string `json:"new_password" format:"password" example:"battery staple correct" doc:"As at /signup, and not the current one"`
 }
 
 // HTTP is what the routes need beside the service.
@@ -43,20 +51,24 @@ type HTTP struct {
 	Log     *slog.Logger
 	Proxies api.Proxies
 	Devices login.Devices
-	// Realm is the realm of challenges.
-	Realm string
+	Guard   *session.Guard
 }
 
 type handler struct {
 	HTTP
 	service *Service
-	reader  local.Reader
+	// reader reads an address and a password, and change the current password and a new one.
+	reader, change local.Reader
 }
 
-// Routes adds /signup and /login.
+// Routes adds /signup, /login and /user/password.
 func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
-	h := &handler{HTTP: cfg, service: s, reader: local.Reader{UsernameField: "email", MaxBody: api.MaxBody}}
-	if err := h.reader.Validate(); err != nil {
+	h := &handler{
+		HTTP: cfg, service: s,
+		reader: local.Reader{UsernameField: "email", MaxBody: api.MaxBody},
+		change: local.Reader{UsernameField: currentField, PasswordField: newField, MaxBody: api.MaxBody},
+	}
+	if err := errors.Join(h.reader.Validate(), h.change.Validate()); err != nil {
 		return err
 	}
 	rt.Handle(&api.Operation{
@@ -70,9 +82,17 @@ func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
 		Method: http.MethodPost, Path: "/login", ID: "login", Tag: "Founding routes",
 		Summary:     "Log in with address and password",
 		Description: "The answer to a wrong password and to an unknown address is the same, in words and in time.",
-		Body:        Credentials{}, Forms: true, OK: LoggedIn{},
+		Body:        Login{}, Forms: true, OK: session.Answer{},
 		Problems: []int{400, 401, 408, 415, 429, 503},
 	}, http.HandlerFunc(h.logIn))
+	rt.Handle(&api.Operation{
+		Method: http.MethodPost, Path: "/user/password", ID: "changePassword", Tag: "Account",
+		Summary: "Change the password",
+		Description: "Asks for the current one, which is throttled as a login is. The session of the token is kept; all others end, " +
+			"with their tokens.",
+		Bearer: true, Body: Passwords{}, Forms: true, Status: http.StatusNoContent,
+		Problems: []int{400, 401, 404, 408, 409, 415, 422, 429, 503},
+	}, cfg.Guard.Protect(h.changePassword))
 	return nil
 }
 
@@ -96,14 +116,45 @@ func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 		api.Fail(h.Log, w, r, err)
 		return
 	}
+	var wish session.Wish
+	err = api.Body{Forms: true, Others: true}.Read(r, &wish) // what the reader has read it has put back
+	if err == nil {
+		err = wish.Check()
+	}
+	if err != nil {
+		api.Fail(h.Log, w, r, err)
+		return
+	}
 	client := h.Devices.Client(w, r, h.Proxies)
-	session, err := h.service.LogIn(r.Context(), c.Username, c.Password, client)
+	opened, err := h.service.LogIn(r.Context(), c.Username, c.Password, wish.Brief(), client)
 	if err != nil {
 		api.Fail(h.Log, w, r, h.explain(err))
 		return
 	}
-	h.Devices.Remember(w, client, session.Device)
-	api.JSON(w, LoggedIn{Token: session.Access.Token, TokenType: "Bearer", ExpiresIn: int(session.Access.TTL.Seconds())})
+	h.Devices.Remember(w, client, opened.Device)
+	api.JSON(w, opened.Tokens.Deliver(w, wish.InCookie()))
+}
+
+func (h *handler) changePassword(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {
+	c, err := h.change.Read(r)
+	if err != nil {
+		return err
+	}
+	user, err := h.Guard.User(r.Context(), holder)
+	if err != nil {
+		return err
+	}
+	err = h.service.ChangePassword(r.Context(), Change{
+		User: user, Session: holder.Session, Current: c.Username, New: c.Password, Client: h.Devices.Client(w, r, h.Proxies),
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return h.Guard.Ended()
+	}
+	if err != nil {
+		return h.explain(err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // blocklistRetry is when to come back after a failed look into the blocklist: not at once, for somebody has to see to it.
@@ -117,10 +168,12 @@ func (h *handler) explain(err error) error {
 		return problem.New(http.StatusUnprocessableEntity, "invalid_fields", "Some fields are not valid.").WithFields(invalid.Fields...)
 	case errors.Is(err, ErrTaken):
 		return problem.New(http.StatusConflict, "email_taken", "There is a user with this e-mail address already. Log in instead.")
+	case errors.Is(err, ErrNoPassword):
+		return problem.New(http.StatusConflict, "no_password", "This user has no password that could be changed.")
 	case errors.Is(err, ErrBlocklist):
 		return problem.New(http.StatusServiceUnavailable, "password_check_unavailable", "New passwords cannot be checked at this moment. Try again later.").
 			WithRetryAfter(blocklistRetry).WithCause(err)
 	default:
-		return login.Explain(err, h.Realm)
+		return login.Explain(err, h.Guard.Realm)
 	}
 }

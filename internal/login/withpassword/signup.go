@@ -12,6 +12,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/ratelimit"
+	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/password"
 	"github.com/countersign-auth/countersign/problem"
@@ -98,7 +99,8 @@ func (s *Service) newUser(address login.Address) (store.User, error) {
 		return store.User{}, err
 	}
 	now := s.Now()
-	return store.User{ID: id.String(), Email: address.Given, EmailKey: address.Key, CreatedAt: now, UpdatedAt: now, Version: 1}, nil
+	return store.User{ID: id.String(), Email: address.Given, EmailKey: address.Key, Epoch: session.NewEpoch(),
+		CreatedAt: now, UpdatedAt: now, Version: 1}, nil
 }
 
 // create hashes the password and writes the user, and an event of either outcome.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -92,23 +91,30 @@ func (d data) encode() []byte {
 }
 
 // LogIn opens a session for the user with that address and password. Its errors are those of [login.Flow.Attempt].
-func (s *Service) LogIn(ctx context.Context, email, pw string, client login.Client) (login.Session, error) {
+func (s *Service) LogIn(ctx context.Context, email, pw string, brief bool, client login.Client) (login.Session, error) {
 	account := email
 	address, err := login.ParseAddress(email)
 	if err == nil {
 		account = address.Key
 	}
+	a := s.attempt(account, address.Key, pw, client)
+	a.Brief = brief
+	return s.Flow.Attempt(ctx, a)
+}
+
+// attempt is one at the password of the user with that key. Account names the same for the throttles.
+func (s *Service) attempt(account, key, pw string, client login.Client) login.Attempt {
 	hasher := s.Hasher(claim(client, account))
-	var found store.Credential
-	return s.Flow.Attempt(ctx, login.Attempt{
-		Method: Method, Client: client, Account: account, Guess: pw,
+	return login.Attempt{
+		Method: Method, Proves: "pwd", Client: client, Account: account, Guess: pw,
 		Reserve: hasher.Reserve,
-		Verify: func(ctx context.Context) (_ string, ok bool, err error) {
-			found, ok, err = s.verify(ctx, hasher, address.Key, pw)
-			return found.UserID, ok, err
+		Verify: func(ctx context.Context) (store.Credential, bool, error) {
+			return s.verify(ctx, hasher, key, pw)
 		},
-		Passed: func(ctx context.Context) { s.renewIfNeeded(ctx, hasher, found, pw) },
-	})
+		Passed: func(ctx context.Context, c store.Credential) store.Credential {
+			return s.renewIfNeeded(ctx, hasher, c, pw)
+		},
+	}
 }
 
 // claim is for whom a hash is computed: the client's turn, and of the account no more than a few at a time.
@@ -138,51 +144,39 @@ func (s *Service) verify(ctx context.Context, hasher Hasher, key, pw string) (c 
 	return c, ok, err
 }
 
-// renewIfNeeded renews a hash that is not what would be written today.
-func (s *Service) renewIfNeeded(ctx context.Context, hasher Hasher, c store.Credential, pw string) {
-	if d, err := decode(c); err == nil && (d.Imported || hasher.NeedsRehash(d.Hash)) {
-		s.renew(ctx, hasher, c, pw)
+// renewIfNeeded renews a hash that is not what would be written today, and returns the credential as it is then.
+func (s *Service) renewIfNeeded(ctx context.Context, hasher Hasher, c store.Credential, pw string) store.Credential {
+	if d, err := decode(c); err != nil || !d.Imported && !hasher.NeedsRehash(d.Hash) {
+		return c
 	}
+	return s.renew(ctx, hasher, c, pw)
 }
 
 // renew hashes a password that was right under the settings of today. What goes wrong here must not refuse a login
-// that is right; it is tried again at the next one. A password change that happens meanwhile wins, by Version.
-func (s *Service) renew(ctx context.Context, hasher Hasher, c store.Credential, pw string) {
+// that is right; it is tried again at the next one. A password change that happens meanwhile wins, by Version, but the
+// renewal by another login of the same user does not refuse this one.
+func (s *Service) renew(ctx context.Context, hasher Hasher, c store.Credential, pw string) store.Credential {
 	hash, err := hasher.Hash(ctx, pw)
 	if err == nil {
-		c.Data, c.UpdatedAt = data{Hash: hash}.encode(), s.Now()
-		err = s.Users.UpdateCredential(ctx, c)
+		renewed := c
+		renewed.Data, renewed.UpdatedAt = data{Hash: hash}.encode(), s.Now()
+		if err = s.Users.UpdateCredential(ctx, renewed); err == nil {
+			renewed.Version++
+			return renewed
+		}
 	}
-	if err != nil && !errors.Is(err, store.ErrConflict) {
+	if !errors.Is(err, store.ErrConflict) {
 		s.Log.LogAttrs(ctx, slog.LevelWarn, "password hash not renewed", slog.String("user", c.UserID), slog.Any("error", err))
+		return c
 	}
+	return s.changed(ctx, hasher, c, pw)
 }
 
-// SetPassword gives a user a new password, whatever the old one was.
-func (s *Service) SetPassword(ctx context.Context, user store.User, pw string) error {
-	fields, err := s.Policy.Check(pw, login.Address{Given: user.Email, Key: user.EmailKey})
-	if err != nil {
-		return fmt.Errorf("set password: %w", err)
+// changed returns the credential as somebody else has written it since, if the password is still right; else as it was,
+// which no longer opens a session.
+func (s *Service) changed(ctx context.Context, hasher Hasher, c store.Credential, pw string) store.Credential {
+	if now, ok, err := s.verify(ctx, hasher, c.Key, pw); err == nil && ok && now.UserID == c.UserID {
+		return now
 	}
-	if len(fields) > 0 {
-		return &InvalidError{Fields: fields}
-	}
-	hash, err := s.Hasher(password.Claim{}).Hash(ctx, pw)
-	if err != nil {
-		return fmt.Errorf("set password: %w", err)
-	}
-	for {
-		c, err := s.Users.Credential(ctx, Method, user.EmailKey)
-		if err == nil && c.UserID != user.ID {
-			err = store.ErrNotFound // the user was deleted meanwhile, and somebody else has the address
-		}
-		if err != nil {
-			return fmt.Errorf("set password: %w", err)
-		}
-		c.Data, c.UpdatedAt = data{Hash: hash}.encode(), s.Now()
-		// A login may renew the hash between the two calls; the new password is to win over that.
-		if err = s.Users.UpdateCredential(ctx, c); !errors.Is(err, store.ErrConflict) {
-			return err
-		}
-	}
+	return c
 }

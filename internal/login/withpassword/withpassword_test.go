@@ -14,6 +14,8 @@ import (
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/ratelimit"
+	"github.com/countersign-auth/countersign/internal/revocation"
+	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
 	"github.com/countersign-auth/countersign/internal/token"
@@ -53,7 +55,7 @@ func newService(t *testing.T) (*withpassword.Service, store.Store, *counter) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := token.Open(t.Context(), s, token.Config{Issuer: "i", Audience: "a", TTL: time.Minute})
+	tokens, err := token.Open(t.Context(), s, token.Config{Issuer: "i", Audience: "a", TTL: time.Minute, Secret: make([]byte, 32)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +73,19 @@ func newService(t *testing.T) (*withpassword.Service, store.Store, *counter) {
 		t.Fatal(err)
 	}
 	events := audit.New(s, log, time.Now)
+	revoked, err := revocation.New(s, revocation.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions, err := session.New(session.Config{
+		Store: s, Tokens: tokens, Revoked: revoked, Audit: events, Key: key, Log: log, Now: time.Now,
+		Limits: session.Limits{Idle: time.Hour, Max: time.Hour, Brief: time.Hour, Fresh: time.Hour},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	flow := login.NewFlow(login.Config{
-		Users: s, Tokens: tokens, Logins: logins, Devices: devices, Spray: spray, Audit: events, SubjectKey: key, Log: log, Now: time.Now,
+		Users: s, Sessions: sessions, Logins: logins, Devices: devices, Spray: spray, Audit: events, SubjectKey: key, Log: log, Now: time.Now,
 	})
 	return withpassword.New(withpassword.Config{
 		Users: s, Hasher: func(password.Claim) withpassword.Hasher { return c }, Flow: flow, Signups: signups, Audit: events, Log: log,
@@ -113,7 +126,7 @@ func TestEveryAttemptMakesOneCheck(t *testing.T) {
 		{"disabled, wrong", "disabled@example.com", "wrong horse", "verify"},
 	} {
 		counts.calls = nil
-		_, err := service.LogIn(ctx, tt.email, tt.pw, login.Client{})
+		_, err := service.LogIn(ctx, tt.email, tt.pw, false, login.Client{})
 		if (err == nil) != (tt.name == "right") || err != nil && !errors.Is(err, login.ErrInvalid) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -131,16 +144,16 @@ func TestSetPasswordDoesNotHitAnotherUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := users.DeleteUser(ctx, old.ID); err != nil {
+	if err := users.DeleteUser(ctx, old.ID, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := service.SignUp(ctx, "mike@example.com", "another horse", login.Client{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := service.SetPassword(ctx, old, "new horse battery"); !errors.Is(err, store.ErrNotFound) {
+	if err := service.SetPassword(ctx, old, "new horse battery"); !errors.Is(err, withpassword.ErrNoPassword) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := service.LogIn(ctx, "mike@example.com", "another horse", login.Client{}); err != nil {
+	if _, err := service.LogIn(ctx, "mike@example.com", "another horse", false, login.Client{}); err != nil {
 		t.Errorf("the new user's password: %v", err)
 	}
 }

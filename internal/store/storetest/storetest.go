@@ -148,7 +148,7 @@ func cancellation(t *testing.T, s store.Store) {
 	next.Generation++
 	for name, err := range map[string]error{
 		"CreateUser": s.CreateUser(ctx, u, c), "User": userErr, "UserByEmail": mailErr, "UpdateUser": s.UpdateUser(ctx, u),
-		"DeleteUser": s.DeleteUser(ctx, "id-001"), "ListUsers": usersErr, "Credential": credentialErr, "UpdateCredential": s.UpdateCredential(ctx, c),
+		"DeleteUser": s.DeleteUser(ctx, "id-001", day), "ListUsers": usersErr, "Credential": credentialErr, "UpdateCredential": s.UpdateCredential(ctx, c),
 		"ChangeCredential": s.ChangeCredential(ctx, c, "", day), "CreateSession": s.CreateSession(ctx, session(2, 1), store.Proof{}, 1, day),
 		"Session": sessionErr, "ListSessions": sessionsErr, "RotateSession": s.RotateSession(ctx, next), "EndSessions": endErr,
 		"Revocations": revocationsErr, "AddKey": s.AddKey(ctx, store.SigningKey{ID: "k", Private: []byte{}}, ""), "SigningKeys": keysErr,

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -13,6 +14,20 @@ const (
 	sweepStep  = 500
 	sweepPause = 50 * time.Millisecond
 )
+
+// Start begins what the server does beside answering requests: it follows the revocations and keys that other nodes
+// write, and deletes what has expired. It ends with ctx, or when stop is called, which waits for it.
+func (a *App) Start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context){a.Revoked.Run, a.Tokens.Run, a.sweep} {
+		running.Go(func() { run(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
 
 // sweep deletes what has expired, now and then, until ctx ends.
 func (a *App) sweep(ctx context.Context) {

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-auth/countersign/internal/account"
+	"github.com/countersign-auth/countersign/internal/app"
+	"github.com/countersign-auth/countersign/internal/login/withpassword"
+	"github.com/countersign-auth/countersign/internal/store"
+)
+
+// byOperator is the reason in events of what a command does that users can do themselves.
+const byOperator = "operator"
+
+func userDisable(w *world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "disable EMAIL|ID", Short: "Refuse a user's logins, and end all sessions and tokens", Args: arguments("EMAIL|ID"),
+		Long: `Refuse a user's logins, and end all sessions and tokens. A running server sees it within a second.`,
+	}
+	var asJSON bool
+	addJSON(cmd, &asJSON)
+	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
+		u, err := findUser(cmd.Context(), a.Store, args[0])
+		if err != nil {
+			return err
+		}
+		was := false
+		u, err = a.Sessions.EndAll(cmd.Context(), u.ID, func(u *store.User) {
+			if was = u.Disabled(); !was {
+				u.DisabledAt = u.UpdatedAt
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if !was {
+			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_disabled", UserID: u.ID})
+		}
+		return sayDone(cmd, "disabled", u, asJSON)
+	})
+}
+
+func userEnable(w *world) *cobra.Command {
+	cmd := &cobra.Command{Use: "enable EMAIL|ID", Short: "Let a disabled user log in again", Args: arguments("EMAIL|ID")}
+	var asJSON bool
+	addJSON(cmd, &asJSON)
+	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
+		was := false
+		u, err := change(cmd.Context(), a.Store, args[0], func(u *store.User) error {
+			was, u.DisabledAt = u.Disabled(), time.Time{}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if was {
+			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_enabled", UserID: u.ID})
+		}
+		return sayDone(cmd, "enabled", u, asJSON)
+	})
+}
+
+// sayDone says what was done to the user.
+func sayDone(cmd *cobra.Command, done string, u store.User, asJSON bool) error {
+	if asJSON {
+		return printUser(cmd, u, true)
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", done, u.Email)
+	return err
+}
+
+func userSetPassword(w *world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "set-password EMAIL|ID", Short: "Give a user a new password, and end all sessions; it is asked for, or read from stdin",
+		Args: arguments("EMAIL|ID"),
+	}
+	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
+		u, err := findUser(cmd.Context(), a.Store, args[0])
+		if err != nil {
+			return err
+		}
+		pw, err := readPassword(cmd)
+		if err != nil {
+			return err
+		}
+		err = a.Passwords.SetPassword(cmd.Context(), u, pw)
+		if errors.Is(err, withpassword.ErrNoPassword) {
+			return fmt.Errorf("%s has no password that could be replaced", u.Email)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has a new password\n", u.Email)
+		return err
+	})
+}
+
+func userUnlock(w *world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "unlock EMAIL|ID", Short: "Forget the failed logins that strangers made at a user's account", Args: arguments("EMAIL|ID"),
+		Long: `Forget the failed logins that strangers made at a user's account, so that its owner can log in at once from a
+device and an address that are not known yet. A running server sees it within a second.`,
+	}
+	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
+		u, err := findUser(cmd.Context(), a.Store, args[0])
+		if err != nil {
+			return err
+		}
+		if err := a.Logins.Unlock(cmd.Context(), u.EmailKey); err != nil {
+			return err
+		}
+		return sayDone(cmd, "unlocked", u, false)
+	})
+}
+
+func userDelete(w *world) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete EMAIL|ID", Short: "Delete a user and all that belongs to it", Args: arguments("EMAIL|ID"),
+		Long: `Delete a user and all that belongs to it, sessions and tokens included. A running server sees it within a second.
+What the audit log has of the user stays there.`,
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
+		u, err := findUser(cmd.Context(), a.Store, args[0])
+		if err != nil {
+			return err
+		}
+		if !yes {
+			defer exitOnInterrupt(cmd, func() {})()
+			fmt.Fprintf(cmd.ErrOrStderr(), "Delete %s (%s) for good? Type yes: ", u.Email, u.ID)
+			if answer, _ := readLine(cmd.InOrStdin()); answer != "yes" {
+				return errors.New("not deleted")
+			}
+		}
+		if err := a.Sessions.Delete(cmd.Context(), u.ID); err != nil {
+			return err
+		}
+		a.Audit.Done(cmd.Context(), store.Event{Kind: "user_deleted", Reason: byOperator, UserID: u.ID})
+		return sayDone(cmd, "deleted", u, false)
+	})
+}
+
+func userSessions(w *world) *cobra.Command {
+	var end string
+	var endAll, asJSON bool
+	cmd := &cobra.Command{
+		Use: "sessions EMAIL|ID", Short: "List a user's sessions, or end them", Args: arguments("EMAIL|ID"),
+		Long: `List a user's sessions, the one used last first, or end one or all of them. A running server sees it within a second.
+To end all ends the tokens too that belong to no session, and what a login is about to open.`,
+		Example: "  countersign user sessions mike@example.com\n  countersign user sessions mike@example.com --end-all",
+	}
+	cmd.Flags().StringVar(&end, "end", "", "end the session of this `id`")
+	cmd.Flags().BoolVar(&endAll, "end-all", false, "end all sessions")
+	addJSON(cmd, &asJSON)
+	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
+		if end != "" && endAll {
+			return usageError{errors.New("--end and --end-all: choose one")}
+		}
+		u, err := findUser(cmd.Context(), a.Store, args[0])
+		switch {
+		case err != nil:
+			return err
+		case end != "":
+			return endSession(cmd, a, u, end)
+		case endAll:
+			return endAllSessions(cmd, a, u)
+		}
+		records, err := a.Sessions.List(cmd.Context(), u)
+		if err != nil {
+			return err
+		}
+		sessions := account.SessionsOf(records, "")
+		if asJSON {
+			return printJSON(cmd, sessions)
+		}
+		t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "ID\tCLIENT\tCREATED\tLAST USED\tEXPIRES\tDEVICE")
+		for _, s := range sessions {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, cell(s.Client), s.CreatedAt.Format(time.RFC3339),
+				s.LastUsedAt.Format(time.RFC3339), s.ExpiresAt.Format(time.RFC3339), cell(s.Device))
+		}
+		return t.Flush()
+	})
+}
+
+func endSession(cmd *cobra.Command, a *app.App, u store.User, id string) error {
+	err := a.Sessions.End(cmd.Context(), u.ID, store.Which{Only: id})
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%s has no session %s: `countersign user sessions` shows all", u.Email, id)
+	}
+	if err != nil {
+		return err
+	}
+	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator, UserID: u.ID})
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "ended %s\n", id)
+	return err
+}
+
+func endAllSessions(cmd *cobra.Command, a *app.App, u store.User) error {
+	if _, err := a.Sessions.EndAll(cmd.Context(), u.ID, nil); err != nil {
+		return err
+	}
+	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator + "_all", UserID: u.ID})
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "ended all sessions of %s\n", u.Email)
+	return err
+}

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/countersign-auth/countersign/internal/config"
+	"github.com/countersign-auth/countersign/internal/revocation"
+	"github.com/countersign-auth/countersign/internal/session"
+)
+
+// openSessions makes what keeps sessions and knows which have ended.
+func (a *App) openSessions(ctx context.Context, keys func(purpose string) []byte) (err error) {
+	if a.Revoked, err = revocation.New(a.Store, revocation.Config{Log: a.log, Now: a.now}); err != nil {
+		return err
+	}
+	if err := a.Revoked.Load(ctx); err != nil {
+		return fmt.Errorf("revocations: %w", err)
+	}
+	if a.feed, err = a.openFeed(keys("feed padding")); err != nil {
+		return err
+	}
+	limits := a.Config.Session
+	a.Sessions, err = session.New(session.Config{
+		Store: a.Store, Tokens: a.Tokens, Revoked: a.Revoked, Audit: a.Audit, Key: keys("refresh"), Log: a.log, Now: a.now,
+		Limits: session.Limits{
+			Idle: limits.Idle, Max: limits.Max, Brief: limits.Brief, PerUser: limits.PerUser,
+			Grace: limits.RefreshGrace, Fresh: limits.Fresh,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.Guard, err = session.NewGuard(session.GuardConfig{
+		Users: a.Store, Tokens: a.Tokens, Revoked: a.Revoked, Fresh: a.Config.Session.Fresh, Realm: realm,
+		TokenParameter: a.Config.TokenQueryParameter, Log: a.log, Now: a.now,
+	})
+	return err
+}
+
+// openFeed returns the feed; nil under a secret that is too short. The feed is public, and its signature would let anybody
+// search for such a secret.
+func (a *App) openFeed(padding []byte) (*revocation.Feed, error) {
+	if secret := a.Config.JWT.Secret; secret != "" && len(secret) < config.MinSecret {
+		return nil, nil
+	}
+	return revocation.NewFeed(a.Revoked, a.Tokens.SignFor, revocation.FeedConfig{
+		Issuer: a.issuer, Key: padding, Lifetime: a.Tokens.Lifetime(), Log: a.log, Now: a.now,
+	})
+}

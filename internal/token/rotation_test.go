@@ -1,0 +1,346 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/token"
+	"github.com/countersign-auth/countersign/jwt"
+)
+
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	c, st := newClock(), newStore(t)
+	s := open(t, st, config(t, c.Now))
+	run(t, s)
+	old := mint(t, s)
+	if _, err := s.Rotate(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if got := states(s); got != "pending signs" {
+		t.Fatalf("keys: %s", got)
+	}
+	if keyOf(t, mint(t, s)) != keyOf(t, old) {
+		t.Error("a new key signs before it has been published for long enough")
+	}
+	c.add(10*time.Minute - time.Second)
+	last := mint(t, s)
+	if keyOf(t, last) != keyOf(t, old) {
+		t.Error("a new key signs a second early")
+	}
+	c.add(time.Second)
+	next := mint(t, s)
+	if got := states(s); got != "signs verifies" || keyOf(t, next) == keyOf(t, old) {
+		t.Fatalf("keys: %s", got)
+	}
+	tok := good(t, s, last)
+	c.add(15*time.Minute + token.Leeway - 2*time.Second) // as late as any token of the old key can be taken
+	good(t, s, last)
+	if !s.Live(tok) || states(s) != "signs verifies" {
+		t.Error("the old key is gone before its last token has expired")
+	}
+	c.add(token.Leeway + 2*time.Second)
+	eventually(t, "the old key is deleted", func() bool { return states(s) == "signs" })
+	if s.Live(tok) {
+		t.Error("a token of a deleted key is live")
+	}
+	eventually(t, "it is deleted from the store too", func() bool {
+		keys, err := st.SigningKeys(t.Context())
+		return err == nil && len(keys) == 1
+	})
+}
+
+// What a newer key takes over at once, a pending one does not get back.
+func TestOvertaken(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := open(t, newStore(t), config(t, c.Now))
+	first := s.Keys()[0].ID
+	pending, err1 := s.Rotate(t.Context(), false)
+	at := c.Now()
+	now, err2 := s.Rotate(t.Context(), true)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	c.add(time.Hour)
+	if got := keyOf(t, mint(t, s)); got != now.ID {
+		t.Errorf("%s signs, want %s and not %s", got, now.ID, pending.ID)
+	}
+	for _, k := range s.Keys() {
+		if k.ID == first && !k.EndsAt.Equal(at.Add(s.Lifetime())) {
+			t.Errorf("the first key ends at %v", k.EndsAt)
+		}
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	c, path := newClock(), filepath.Join(t.TempDir(), "c.db")
+	cfg := config(t, c.Now)
+	cfg.RotateEvery = 2 * time.Hour
+	nodes := make([]*token.Service, 4) // of which one rotates
+	for i := range nodes {
+		nodes[i] = open(t, openStore(t, path), cfg)
+		run(t, nodes[i])
+	}
+	begin := c.Now()
+	for turn := 1; turn <= 3; turn++ {
+		c.add(begin.Add(time.Duration(turn)*cfg.RotateEvery - 10*time.Minute - time.Second).Sub(c.Now()))
+		time.Sleep(600 * time.Millisecond)
+		if got := states(nodes[0]); got != "signs" {
+			t.Fatalf("turn %d: too early: %s", turn, got)
+		}
+		c.add(time.Second)
+		eventually(t, "a new key is published everywhere", func() bool {
+			for _, n := range nodes {
+				if states(n) != "pending signs" {
+					return false
+				}
+			}
+			return true
+		})
+		time.Sleep(600 * time.Millisecond) // in which the others must not rotate too
+		if at := nodes[1].Keys()[0].SignsAt; states(nodes[1]) != "pending signs" || !at.Equal(begin.Add(time.Duration(turn)*cfg.RotateEvery)) {
+			t.Fatalf("turn %d: %s, signs at %v", turn, states(nodes[1]), at)
+		}
+		c.add(time.Hour)
+		eventually(t, "the old key is deleted everywhere", func() bool {
+			for _, n := range nodes {
+				if states(n) != "signs" {
+					return false
+				}
+			}
+			return true
+		})
+	}
+}
+
+func TestAlgorithmBySetting(t *testing.T) {
+	t.Parallel()
+	c, st := newClock(), newStore(t)
+	first := open(t, st, config(t, c.Now))
+	if alg := first.Keys()[0].Algorithm; alg != jwt.ES256 {
+		t.Fatalf("the first key is for %s", alg)
+	}
+	cfg := config(t, c.Now)
+	cfg.Algorithm = jwt.EdDSA
+	s := open(t, st, cfg)
+	if got := states(s); got != "signs" {
+		t.Fatalf("a command that does not run changes the keys: %s", got)
+	}
+	run(t, s)
+	eventually(t, "a key of the new algorithm is published", func() bool { return states(s) == "pending signs" })
+	old := mint(t, s)
+	c.add(10 * time.Minute)
+	if alg := good(t, s, mint(t, s)).Key.Algorithm(); alg != jwt.EdDSA {
+		t.Errorf("signed with %s", alg)
+	}
+	good(t, s, old)
+	again := open(t, st, config(t, c.Now)) // without the setting, what is there goes on
+	run(t, again)
+	time.Sleep(600 * time.Millisecond)
+	if got := states(again); got != "signs verifies" || again.Keys()[0].Algorithm != jwt.EdDSA {
+		t.Errorf("keys: %s", got)
+	}
+	if next, err := again.Rotate(t.Context(), true); err != nil || next.Algorithm != jwt.EdDSA {
+		t.Errorf("rotates to %s, %v", next.Algorithm, err)
+	}
+}
+
+// Twenty rotations by two nodes on one database, each at once: no token may be refused, by either node, at any time.
+func TestRotateUnderLoad(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "c.db")
+	var nodes [2]*token.Service
+	for i := range nodes {
+		nodes[i] = open(t, openStore(t, path), config(t, time.Now))
+		run(t, nodes[i])
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var checked, refused atomic.Int64
+	var load sync.WaitGroup
+	for range 6 {
+		load.Go(func() {
+			var kept []string
+			for ctx.Err() == nil {
+				a, err := nodes[rand.IntN(2)].Mint(grant())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if kept = append(kept, a.Token); len(kept) > 500 {
+					kept = kept[250:]
+				}
+				for _, text := range []string{a.Token, kept[rand.IntN(len(kept))]} {
+					checked.Add(1)
+					if _, err := nodes[rand.IntN(2)].Verify(ctx, text); err != nil && ctx.Err() == nil {
+						refused.Add(1)
+						t.Errorf("refused: %v", err)
+					}
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		before := checked.Load()
+		if _, err := nodes[i%2].Rotate(ctx, true); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the load goes on", func() bool { return checked.Load() > before+100 })
+	}
+	cancel()
+	load.Wait()
+	eventually(t, "both know all keys", func() bool { return len(nodes[0].Keys()) == 21 && len(nodes[1].Keys()) == 21 })
+	t.Logf("%d tokens verified, %d refused", checked.Load(), refused.Load())
+}
+
+// counted counts the readings of the keys, and fails them when told to.
+type counted struct {
+	store.Keys
+	reads atomic.Int64
+	fail  atomic.Bool
+	slow  atomic.Int64 // nanoseconds
+}
+
+func (c *counted) SigningKeys(ctx context.Context) ([]store.SigningKey, error) {
+	c.reads.Add(1)
+	if c.fail.Load() {
+		return nil, errors.New("the database is away")
+	}
+	if d := c.slow.Load(); d > 0 {
+		time.Sleep(time.Duration(d))
+	}
+	return c.Keys.SigningKeys(ctx)
+}
+
+// forge returns a token with an invented kid.
+func forge(t testing.TB, kid string) string {
+	t.Helper()
+	key, err := jwt.GenerateKey(jwt.ES256, jwt.KeyOptions{ID: kid})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := jwt.Sign(key, "at+jwt", jwt.Claims{Issuer: issuer, Audience: []string{"https://api.example"}, ExpiresAt: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestInventedKeysAreBounded(t *testing.T) {
+	t.Parallel()
+	st := &counted{Keys: newStore(t)}
+	s := open(t, st, config(t, time.Now))
+	texts := make([]string, 50)
+	for i := range texts {
+		texts[i] = forge(t, fmt.Sprint("invented-", i))
+	}
+	before, begin := st.reads.Load(), time.Now()
+	var wg sync.WaitGroup
+	for _, text := range texts {
+		wg.Go(func() {
+			for range 10 {
+				if _, err := s.Verify(t.Context(), text); !errors.Is(err, jwt.ErrUnknownKey) {
+					t.Errorf("got %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	most := int64(time.Since(begin)/(50*time.Millisecond)) + 2
+	if n := st.reads.Load() - before; n > most {
+		t.Errorf("%d tokens cost %d readings in %v", 10*len(texts), n, time.Since(begin))
+	}
+}
+
+// A key that was written before a token came is found, even if a reading that began earlier did not see it.
+func TestUnknownKeyWaitsForALaterReading(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "c.db")
+	other := open(t, openStore(t, path), config(t, time.Now))
+	st := &counted{Keys: openStore(t, path)}
+	s := open(t, st, config(t, time.Now))
+	st.slow.Store(int64(20 * time.Millisecond))
+	for range 10 {
+		stale := make(chan struct{})
+		go func() { // has a reading under way
+			defer close(stale)
+			_, _ = s.Verify(t.Context(), forge(t, "invented"))
+		}()
+		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+		if _, err := other.Rotate(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		good(t, s, mint(t, other))
+		<-stale
+	}
+}
+
+func TestUnknownKeyObeysItsContext(t *testing.T) {
+	t.Parallel()
+	st := &counted{Keys: newStore(t)}
+	s := open(t, st, config(t, time.Now))
+	st.slow.Store(int64(time.Second))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	if _, err := s.Verify(ctx, forge(t, "x")); !errors.Is(err, jwt.ErrKeysUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(begin); took > 500*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestTheLastGoodKeysStay(t *testing.T) {
+	t.Parallel()
+	var log syncBuffer
+	st := &counted{Keys: newStore(t)}
+	cfg := config(t, time.Now)
+	cfg.Log = logTo(&log)
+	s := open(t, st, cfg)
+	run(t, s)
+	st.fail.Store(true)
+	if _, err := s.Verify(t.Context(), forge(t, "x")); !errors.Is(err, jwt.ErrKeysUnavailable) {
+		t.Errorf("without a database nobody knows: got %v", err)
+	}
+	good(t, s, mint(t, s))
+	time.Sleep(1100 * time.Millisecond)
+	if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
+		t.Errorf("%d errors in the log:\n%s", n, log.String())
+	}
+	st.fail.Store(false)
+
+	// A key that does not open is left alone, and the one before goes on signing; a retired one is gone all the same.
+	first := keyOf(t, mint(t, s))
+	other := open(t, st.Keys, config(t, time.Now))
+	second, err := other.Rotate(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the second key signs", func() bool { return keyOf(t, mint(t, s)) == second.ID })
+	strange := store.SigningKey{ID: "strange", Algorithm: "ES256", Private: []byte("in the clear"), CreatedAt: time.Now(), SignsAt: time.Now()}
+	if err := st.AddKey(t.Context(), strange, second.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.DeleteKey(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the first key is gone", func() bool { return states(s) == "signs" })
+	if keyOf(t, mint(t, s)) != second.ID || !strings.Contains(log.String(), "signing key strange: seal: not sealed") {
+		t.Errorf("%s signs; the log:\n%s", keyOf(t, mint(t, s)), log.String())
+	}
+	if _, err := token.Open(t.Context(), st.Keys, config(t, time.Now)); err == nil || !strings.Contains(err.Error(), "strange") {
+		t.Errorf("a start with a key that does not open: %v", err)
+	}
+}

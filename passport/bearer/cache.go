@@ -1,0 +1,212 @@
+package bearer
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/countersign-auth/countersign/jwt"
+)
+
+// CacheConfig configures [NewCache]. All but Live may be left zero.
+type CacheConfig[U any] struct {
+	// Live reports whether what the verifier and load said of a token still holds but for its times: its key still
+	// verifies, its session has not ended, its user is not disabled. It is asked for every token that comes again, by many
+	// goroutines at once, and must not wait for anything. It is asked once more before a token is remembered, so that a
+	// token for which it always says false, because its user must be looked up each time, is never remembered at all.
+	// It is required: where nothing ends a token before its time, say so by returning true.
+	Live func(tok *jwt.Token, user U) bool
+	// MaxAge is how long a token is remembered before it is verified and its user loaded anew, however long it is valid:
+	// the bound on what Live does not know of. Zero is a minute; at most an hour.
+	MaxAge time.Duration
+	// Entries is how many tokens are remembered at the most, rounded up to a power of two. Zero is 16,384.
+	Entries int
+	// Bytes bounds the memory that they take, as estimated from the length of the tokens; what a U points to is not
+	// counted. Zero is 64 MiB.
+	Bytes int64
+	// PerSubject is how many tokens of one subject ("iss" with "sub") are taken in within MaxAge, so that whoever can get many
+	// tokens cannot have the cache to himself. Tokens without a subject are not counted. Zero is a 256th of Entries, but
+	// at least 8; negative is no bound.
+	PerSubject int
+	// Now is the clock, the verifier's. Nil is time.Now.
+	Now func() time.Time
+}
+
+// Cache remembers tokens that were verified, with their users, so that a token that comes again costs neither a signature
+// check nor reading its claims nor finding its user. It belongs to one verifier and one load function, and may serve
+// several strategies and many goroutines. [NewCached] makes a strategy that uses it.
+//
+// A strategy with a cache succeeds only where one without would. Tokens are found by a hash under a random key and then
+// compared as a whole. An entry is good from when it was made until the verifier would refuse the token for its times (a
+// verifier with a method ValidUntil(*jwt.Token) time.Time, as [jwt.Verifier] has, says when; else until "exp"), for no
+// longer than MaxAge, and only as long as Live says so. A clock that is set back makes newer entries wait.
+//
+// Only what has succeeded is remembered, so that who has no valid token can put nothing in. Who has many cannot put the
+// others out: a token that has come again is displaced by none until its MaxAge, and of one subject only PerSubject are
+// taken. What finds no room is not remembered and costs what it would without a cache. No request ever waits for another.
+//
+// Printing a Cache shows its [CacheStats] as JSON and no token. As an expvar.Var it can be published as it is.
+type Cache[U any] struct {
+	verifier Verifier
+	load     Load[U]
+	live     func(*jwt.Token, U) bool
+	now      func() time.Time
+	maxAge   time.Duration
+	deadline func(*jwt.Token) time.Time
+
+	table[U]
+	seed   maphash.Seed
+	quotas quotas
+	counts [stripes]counts
+}
+
+// stripes spreads the counters, for a counter that all cores raise would be what they wait for.
+const stripes = 8
+
+type counts struct {
+	hits, misses, refused atomic.Uint64
+	_                     [40]byte // one cache line each
+}
+
+// CacheStats is what a cache has done since it was made, and what is in it.
+type CacheStats struct {
+	// Hits are the tokens that were found, Misses those that were not and had to be verified.
+	Hits, Misses uint64
+	// Refused are the good tokens that were not taken in: for PerSubject, because all places were in use, or Live said no.
+	Refused uint64
+	// Evictions are the entries that were displaced while they were good.
+	Evictions uint64
+	// Entries are what is in the cache, good or expired, and Bytes their estimated size.
+	Entries, Bytes int64
+}
+
+// NewCache returns an empty cache for what verifier and load say. Its tables take 32 bytes for each of Entries at once.
+func NewCache[U any](verifier Verifier, load Load[U], cfg CacheConfig[U]) (*Cache[U], error) {
+	if verifier == nil || isNilPointer(verifier) || load == nil || cfg.Live == nil {
+		return nil, errors.New("bearer: NewCache needs a verifier, a load function and CacheConfig.Live")
+	}
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	c := &Cache[U]{
+		verifier: verifier, load: load, live: cfg.Live, now: cfg.Now, maxAge: cfg.MaxAge,
+		seed: maphash.MakeSeed(), table: newTable[U](cfg.Entries, cfg.Bytes, cfg.MaxAge),
+		quotas:   newQuotas(cfg.Entries, cfg.PerSubject),
+		deadline: func(t *jwt.Token) time.Time { return t.ExpiresAt },
+	}
+	if v, ok := verifier.(interface{ ValidUntil(*jwt.Token) time.Time }); ok {
+		c.deadline = v.ValidUntil
+	}
+	return c, nil
+}
+
+func (cfg *CacheConfig[U]) setDefaults() error {
+	const minute, most = time.Minute, 1 << 24
+	if cfg.MaxAge == 0 {
+		cfg.MaxAge = minute
+	}
+	if cfg.Entries == 0 {
+		cfg.Entries = 16 << 10
+	}
+	if cfg.Bytes == 0 {
+		cfg.Bytes = 64 << 20
+	}
+	if cfg.PerSubject == 0 {
+		cfg.PerSubject = max(8, cfg.Entries/256)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	switch {
+	case cfg.MaxAge < time.Second || cfg.MaxAge > time.Hour:
+		return errors.New("bearer: CacheConfig.MaxAge must be between a second and an hour")
+	case cfg.Entries < ways || cfg.Entries > most:
+		return fmt.Errorf("bearer: CacheConfig.Entries must be between %d and %d", ways, most)
+	case cfg.Bytes < sizeOf(jwt.DefaultMaxBytes):
+		return fmt.Errorf("bearer: CacheConfig.Bytes must be at least %d, for one long token", sizeOf(jwt.DefaultMaxBytes))
+	}
+	return nil
+}
+
+// NewCached returns a strategy like that of [New], which asks c before c's verifier and load function.
+func NewCached[U any](c *Cache[U], cfg Config) (*Strategy[U], error) {
+	if c == nil {
+		return nil, errors.New("bearer: NewCached needs a cache")
+	}
+	s, err := New(c.verifier, c.load, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.cache = c
+	return s, nil
+}
+
+// find returns what is remembered of a token, nil for nothing. The hash is for remember, should the token be good.
+func (c *Cache[U]) find(token string) (e *entry[U], hash uint64) {
+	if len(token) > jwt.DefaultMaxBytes {
+		return nil, 0 // which is never remembered
+	}
+	hash = maphash.String(c.seed, token)
+	count, s := &c.counts[hash%stripes], c.setOf(hash)
+	e, place := s.get(hash, token)
+	if e != nil && e.goodAt(c.now()) && c.live(e.token, e.user) {
+		s.used(place)
+		count.hits.Add(1)
+		return e, hash
+	}
+	count.misses.Add(1)
+	return nil, hash
+}
+
+// remember takes a token in, if it may come in, that was found good by a check that began at a time before. Of text it
+// keeps what it is given: that must not be a part of a much longer header.
+func (c *Cache[U]) remember(hash uint64, text string, tok *jwt.Token, user U, before time.Time) {
+	now, until := c.now(), before.Add(c.maxAge)
+	if d := c.deadline(tok); !d.IsZero() && d.Before(until) {
+		until = d
+	}
+	e := &entry[U]{text: text, token: tok, user: user, from: now.UnixNano(), until: until.UnixNano()}
+	if len(text) > jwt.DefaultMaxBytes || !e.goodAt(now) {
+		return // it is too long, within the verifier's leeway, or its user was long in loading
+	}
+	if !c.live(e.token, e.user) || !c.admits(e.token, now) || !c.put(hash, e) {
+		c.counts[hash%stripes].refused.Add(1)
+	}
+}
+
+// admits counts a token of its subject.
+func (c *Cache[U]) admits(tok *jwt.Token, now time.Time) bool {
+	if tok.Subject == "" {
+		return true
+	}
+	var h maphash.Hash
+	h.SetSeed(c.seed)
+	h.WriteString(tok.Issuer)
+	h.WriteByte(0) // no issuer or subject has one
+	h.WriteString(tok.Subject)
+	return c.quotas.take(h.Sum64(), now.UnixNano()/int64(c.maxAge))
+}
+
+// Stats returns the numbers of now. Taken while requests come in, they may differ by those.
+func (c *Cache[U]) Stats() CacheStats {
+	s := CacheStats{Evictions: c.evictions.Load(), Entries: c.entries.Load(), Bytes: c.bytes.Load()}
+	for i := range c.counts {
+		s.Hits += c.counts[i].hits.Load()
+		s.Misses += c.counts[i].misses.Load()
+		s.Refused += c.counts[i].refused.Load()
+	}
+	return s
+}
+
+// String returns the [CacheStats] as JSON. It makes a Cache an expvar.Var.
+func (c *Cache[U]) String() string {
+	s := c.Stats()
+	return fmt.Sprintf(`{"hits":%d,"misses":%d,"refused":%d,"evictions":%d,"entries":%d,"bytes":%d}`,
+		s.Hits, s.Misses, s.Refused, s.Evictions, s.Entries, s.Bytes)
+}
+
+// Format writes [Cache.String] whatever the verb and flags.
+func (c *Cache[U]) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
