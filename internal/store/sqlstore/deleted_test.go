@@ -227,7 +227,7 @@ func liveOn(ctx context.Context, t *testing.T, s *Store, now time.Time) (n int) 
 		if err := s.CreateUser(t.Context(), u, store.Credential{Method: "m", Key: u.ID, Data: []byte{}}); err != nil {
 			t.Errorf("a writer: %v", err)
 		}
-		if err := s.DeleteUser(t.Context(), u.ID, store.Revocation{Key: u.ID, ExpiresAt: later}); err != nil {
+		if err := s.DeleteUser(t.Context(), u.ID, later); err != nil {
 			t.Errorf("a writer: %v", err)
 		}
 	}
