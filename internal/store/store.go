@@ -199,7 +199,7 @@ type Credentials interface {
 type Sessions interface {
 	// CreateSession writes s. ErrNotFound when there is no such user; ErrConflict when proof names a credential (its
 	// Method is not empty) that has another version now, or is no longer there. Of more than limit sessions of the user,
-	// those used the longest ago are ended, as EndSessions does. A limit of 0 is none.
+	// those used the longest ago are ended, as EndSessions does, but never s itself. A limit of 0 is none.
 	CreateSession(ctx context.Context, s Session, proof Proof, limit int, until time.Time) error
 	// Session returns the session of that id and its user.
 	Session(ctx context.Context, id string) (Session, User, error)
