@@ -11,6 +11,8 @@ if ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then
 fi
 [ -z "$race" ] || export CGO_ENABLED=1
 go test $race "$@" ./...
+# A thousand rounds of fifty refreshes, which the race detector's pace has time for fifty of.
+go test -run '^TestOneSuccessorFromTwoProcesses$' "$@" ./cmd/countersign
 cd bench && go test "$@" ./...
 cd ..
 

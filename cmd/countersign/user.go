@@ -12,11 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/internal/app"
-	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/store"
-	"github.com/countersign-auth/countersign/internal/token"
 )
 
 func userCommand(w *world) *cobra.Command {
@@ -34,8 +32,6 @@ func onUsers(w *world, cmd *cobra.Command, create bool, run func(cmd *cobra.Comm
 			return err
 		}
 		defer func() { err = errors.Join(err, a.Close()) }()
-		// The server may have other settings than this command. What ends here is to stay so whatever they are.
-		a.Sessions.Limits.Keep = config.MaxAccessTTL + 2*token.Leeway
 		return run(cmd, a, args)
 	}
 	return cmd

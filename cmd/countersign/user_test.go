@@ -27,6 +27,8 @@ func TestWhatCommandsEndStaysEnded(t *testing.T) {
 		}
 	}
 	command("correct-horse\n", "user", "create", "mike@example.com")
+	serveOnce(t, append(env, "COUNTERSIGN_JWT_ACCESS_TTL=6h"))
+	serveOnce(t, append(env, "COUNTERSIGN_JWT_ACCESS_TTL=5m")) // the tokens of before are out still
 	command("", "user", "sessions", "mike@example.com", "--end-all")
 	command("", "user", "disable", "mike@example.com")
 	command("", "user", "delete", "mike@example.com", "--yes")
@@ -49,8 +51,27 @@ func TestWhatCommandsEndStaysEnded(t *testing.T) {
 		t.Fatalf("%v (%v)", revoked, err)
 	}
 	for _, r := range revoked {
-		if time.Until(r.ExpiresAt) < config.MaxAccessTTL {
+		if left := time.Until(r.ExpiresAt); left < 6*time.Hour || left > 7*time.Hour {
 			t.Errorf("a revocation ends at %v", r.ExpiresAt)
 		}
+	}
+}
+
+// serveOnce makes a server with these settings ready, and ends it.
+func serveOnce(t *testing.T, env []string) {
+	t.Helper()
+	cfg, _, err := config.Load(config.Sources{Environ: env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := app.Open(t.Context(), cfg, cfg.Listen, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Server(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
 	}
 }

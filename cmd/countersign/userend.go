@@ -138,7 +138,7 @@ What the audit log has of the user stays there.`,
 				return errors.New("not deleted")
 			}
 		}
-		if err := a.Sessions.Delete(cmd.Context(), u); err != nil {
+		if err := a.Sessions.Delete(cmd.Context(), u.ID); err != nil {
 			return err
 		}
 		a.Audit.Done(cmd.Context(), store.Event{Kind: "user_deleted", Reason: byOperator, UserID: u.ID})

@@ -221,7 +221,7 @@ func (cfg HTTP) remove(w http.ResponseWriter, r *http.Request, holder *token.Hol
 	}
 	ctx, cancel := session.Lasting(r)
 	defer cancel()
-	switch err := cfg.Sessions.Delete(ctx, user); {
+	switch err := cfg.Sessions.Delete(ctx, user.ID); {
 	case err == nil:
 		cfg.Audit.Done(ctx, cfg.event(w, r, holder, "user_deleted", ""))
 	case !errors.Is(err, store.ErrNotFound): // that another request has deleted it is what was wanted

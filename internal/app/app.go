@@ -89,8 +89,12 @@ func (a *App) openTokens(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("jwt.claims: %w", err)
 	}
+	longest, err := a.longestTTL(ctx)
+	if err != nil {
+		return err
+	}
 	a.Tokens, err = token.Open(ctx, a.Store, token.Config{
-		Issuer: a.issuer, Audience: cmp.Or(cfg.Audience, a.issuer), TTL: cfg.AccessTTL,
+		Issuer: a.issuer, Audience: cmp.Or(cfg.Audience, a.issuer), TTL: cfg.AccessTTL, LongestTTL: longest,
 		Secret: []byte(cfg.Secret.Reveal()), InsecureAllowShortSecret: cfg.InsecureAllowShortSecret,
 		Box: a.box, Algorithm: jwt.Algorithm(cfg.Algorithm), RotateEvery: cfg.RotateEvery, PublishAhead: cfg.PublishAhead, Claims: claims,
 		LegacySecret: []byte(cfg.LegacySecret.Reveal()), LegacyUntil: cfg.AcceptLegacyUntil,
@@ -125,7 +129,9 @@ func (a *App) Handler() (http.Handler, error) {
 		TokenParameter: a.Config.TokenQueryParameter, Now: a.now,
 	})
 	a.Tokens.Routes(rt)
-	a.feed.Routes(rt)
+	if a.feed != nil {
+		a.feed.Routes(rt)
+	}
 	a.healthRoutes(rt)
 	if err := rt.ServeDocs(); err != nil {
 		return nil, err

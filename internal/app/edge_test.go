@@ -299,7 +299,7 @@ func TestLegacyTokens(t *testing.T) {
 		t.Errorf("after the date: %d", res.Status)
 	}
 	s.Clock.Advance(-49 * time.Hour)
-	if err := s.App.Store.DeleteUser(t.Context(), id); err != nil {
+	if err := s.App.Store.DeleteUser(t.Context(), id, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if res := s.Profile(t, old); res.Status != 401 {

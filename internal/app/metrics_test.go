@@ -20,15 +20,21 @@ func TestMetrics(t *testing.T) {
 	refreshed(t, s, third.refresh)
 	wantNoTokens(t, s, "csr_x", "nonsense")
 	wantNoTokens(t, s, first.refresh, "reused")
+	fourth := logIn(t, s, "mike@example.com")
+	for range 3 {
+		s.Profile(t, fourth.access)
+	}
 	w := httptest.NewRecorder()
 	s.App.Metrics().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, want := range []string{
-		"countersign_sessions_opened_total 1\n",
+		"countersign_sessions_opened_total 2\n",
 		`countersign_refreshes_total{result="rotated"} 3` + "\n",
 		`countersign_refreshes_total{result="repeated"} 1` + "\n",
 		`countersign_refreshes_total{result="refused"} 1` + "\n",
 		`countersign_refreshes_total{result="reused"} 1` + "\n",
 		"countersign_revocations 1\n",
+		`countersign_token_cache_lookups_total{result="hit"} 2` + "\n",
+		`countersign_token_cache_lookups_total{result="miss"} 1` + "\n",
 	} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("no %q in\n%s", want, w.Body)

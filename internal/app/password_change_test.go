@@ -172,7 +172,7 @@ func TestPasswordChangesRefused(t *testing.T) {
 	wantAlive(t, s, other, "another session")
 
 	// Somebody who came in another way has none to change.
-	if err := s.App.Store.DeleteUser(t.Context(), id); err != nil {
+	if err := s.App.Store.DeleteUser(t.Context(), id, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	u := store.User{ID: id, Email: "mike.miller@example.com", EmailKey: "mike.miller@example.com", Epoch: epochOf(t, p), CreatedAt: s.Clock.Now(), UpdatedAt: s.Clock.Now()}

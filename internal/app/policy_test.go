@@ -282,7 +282,7 @@ func TestBadBlocklistStopsTheServer(t *testing.T) {
 				t.Errorf("%s: %v", c.path, err)
 				continue
 			}
-			_, err = a.Server()
+			_, err = a.Server(t.Context())
 			if closeErr := a.Close(); closeErr != nil {
 				t.Error(closeErr)
 			}

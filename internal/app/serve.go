@@ -68,7 +68,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 		return errors.Join(err, listener.Close())
 	}
 	defer stopMetrics()
-	server, err := a.Server()
+	server, err := a.Server(ctx)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -93,7 +93,10 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 }
 
 // Server returns the HTTP server, bounded against slow and large requests, ready to serve.
-func (a *App) Server() (*http.Server, error) {
+func (a *App) Server(ctx context.Context) (*http.Server, error) {
+	if err := a.rememberTTL(ctx); err != nil {
+		return nil, err
+	}
 	if err := a.Passwords.Policy.Load(); err != nil {
 		return nil, err
 	}

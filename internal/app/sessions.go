@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/revocation"
 	"github.com/countersign-auth/countersign/internal/session"
 )
@@ -16,10 +17,7 @@ func (a *App) openSessions(ctx context.Context, keys func(purpose string) []byte
 	if err := a.Revoked.Load(ctx); err != nil {
 		return fmt.Errorf("revocations: %w", err)
 	}
-	a.feed, err = revocation.NewFeed(a.Revoked, a.Tokens.SignFor, revocation.FeedConfig{
-		Issuer: a.issuer, Key: keys("feed padding"), Lifetime: a.Tokens.Lifetime(), Log: a.log, Now: a.now,
-	})
-	if err != nil {
+	if a.feed, err = a.openFeed(keys("feed padding")); err != nil {
 		return err
 	}
 	limits := a.Config.Session
@@ -38,4 +36,15 @@ func (a *App) openSessions(ctx context.Context, keys func(purpose string) []byte
 		TokenParameter: a.Config.TokenQueryParameter, Log: a.log, Now: a.now,
 	})
 	return err
+}
+
+// openFeed returns the feed; nil under a secret that is too short. The feed is public, and its signature would let anybody
+// search for such a secret.
+func (a *App) openFeed(padding []byte) (*revocation.Feed, error) {
+	if secret := a.Config.JWT.Secret; secret != "" && len(secret) < config.MinSecret {
+		return nil, nil
+	}
+	return revocation.NewFeed(a.Revoked, a.Tokens.SignFor, revocation.FeedConfig{
+		Issuer: a.issuer, Key: padding, Lifetime: a.Tokens.Lifetime(), Log: a.log, Now: a.now,
+	})
 }

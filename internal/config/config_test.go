@@ -86,6 +86,17 @@ func TestInvalidValues(t *testing.T) {
 		{"JWT_SECRET=top_secret", "has 10 bytes, needs 32"},
 		{"JWT_SECRET_FILE=/does/not/exist", "no such file"},
 		{"JWT_ACCESS_TTL=0s", "between 1s and 24h"},
+		{"MASTER_KEY=correct horse", "master_key: line 1 is no master key"},
+		{"MASTER_KEY=", "is empty"},
+		{"MASTER_KEY_FILE=/does/not/exist", "no such file"},
+		{"MASTER_KEY_FILE=/dev/null", "master_key_file: "},
+		{"JWT_ALGORITHM=ES512", "jwt.algorithm: must be one of"},
+		{"JWT_ALGORITHM=none", "jwt.algorithm: must be one of"},
+		{"JWT_ROTATE_EVERY=30m", "at least 1h"},
+		{"JWT_ROTATE_EVERY=-1h", "at least 1h"},
+		{"JWT_PUBLISH_AHEAD=0s", "between 1s and 168h"},
+		{"JWT_CLAIMS=exp=1", "jwt.claims: \"exp=1\""},
+		{"JWT_CLAIMS=x", "NAME=VALUE"},
 		{"JWT_ACCEPT_LEGACY_UNTIL=2027-01-31", "set both"},
 		{"JWT_ACCEPT_LEGACY_UNTIL=soon", "must be a date"},
 		{"PASSWORD_ALGORITHM=md5", "bcrypt or argon2id"},
@@ -196,5 +207,43 @@ func TestLegacyDayIsIncluded(t *testing.T) {
 		"COUNTERSIGN_JWT_ACCEPT_LEGACY_UNTIL=2027-01-31", "COUNTERSIGN_JWT_LEGACY_SECRET_FILE=" + write(t, "s", "TOP_SECRET")}})
 	if want := time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC); err != nil || !c.JWT.AcceptLegacyUntil.Equal(want) {
 		t.Errorf("%v (%v), want %v", c.JWT.AcceptLegacyUntil, err, want)
+	}
+}
+
+func TestKeySettings(t *testing.T) {
+	t.Parallel()
+	const key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+	file := write(t, "master", "\n "+key+" \n")
+	if c, _, err := config.Load(config.Sources{Environ: []string{"COUNTERSIGN_MASTER_KEY_FILE=" + file}}); err != nil || strings.TrimSpace(c.MasterKey.Reveal()) != key {
+		t.Errorf("%v", err)
+	}
+	secret := "COUNTERSIGN_JWT_SECRET=0123456789abcdef0123456789abcdef"
+	for _, tt := range []struct {
+		environ []string
+		want    string
+	}{
+		{[]string{"COUNTERSIGN_MASTER_KEY_FILE=" + file, "COUNTERSIGN_MASTER_KEY=" + key}, "set one, not both"},
+		{[]string{"COUNTERSIGN_MASTER_KEY_FILE=" + write(t, "junk", "junk")}, "junk: line 1 is no master key"},
+		{[]string{"COUNTERSIGN_MASTER_KEY_FILE=" + write(t, "empty", " \n")}, "is empty"},
+		{[]string{secret, "COUNTERSIGN_JWT_ALGORITHM=ES256"}, "must be HS256"},
+		{[]string{secret, "COUNTERSIGN_JWT_ALGORITHM=HS256"}, ""},
+		{[]string{secret, "COUNTERSIGN_JWT_ROTATE_EVERY=24h"}, "there are no keys to rotate"},
+		{[]string{"COUNTERSIGN_JWT_ROTATE_EVERY=4h", "COUNTERSIGN_JWT_ACCESS_TTL=3h50m"}, "at least 4h1m1s"},
+		{[]string{"COUNTERSIGN_JWT_ROTATE_EVERY=24h", "COUNTERSIGN_JWT_CLAIMS=tenant=acme,plan=$admin_data.plan"}, ""},
+	} {
+		_, _, err := config.Load(config.Sources{Environ: tt.environ})
+		if (err == nil) != (tt.want == "") || err != nil && (!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), key)) {
+			t.Errorf("%q: got %v, want %q", tt.environ, err, tt.want)
+		}
+	}
+	yaml := write(t, "c.yaml", "master_key: "+key+"\n")
+	if _, _, err := config.Load(config.Sources{File: yaml}); err == nil || !strings.Contains(err.Error(), "use COUNTERSIGN_MASTER_KEY or master_key_file") {
+		t.Errorf("in the file: %v", err)
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := config.Load(config.Sources{Environ: []string{"COUNTERSIGN_MASTER_KEY_FILE=" + file}}); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("a file that all may read: %v", err)
 	}
 }

@@ -58,9 +58,12 @@ func Load(src Sources) (*Config, []*Setting, error) {
 			continue
 		}
 		given[e.key] = true
-		if s := byKey[e.key]; s != nil {
+		switch s := byKey[e.key]; {
+		case s != nil && s.envOnly:
+			problems = append(problems, fmt.Errorf("%s: %s must not stand in it, for others may read it: use %s or %s_file", src.File, e.key, s.Env(), e.key))
+		case s != nil:
 			assign(s, "file", src.File+": "+e.key, e.text)
-		} else {
+		default:
 			problems = append(problems, fmt.Errorf("%s: unknown key %s%s", src.File, e.key, suggestion(e.key, byKey)))
 		}
 	}

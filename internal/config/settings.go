@@ -13,6 +13,7 @@ type Setting struct {
 	// Source says where the value in force came from: default, file, environment or flag.
 	Source string
 
+	envOnly bool // not in the file either, which others may often read
 	value   value
 	derived string // what a value that was left out comes to
 }
@@ -53,13 +54,17 @@ func defaults() (*Config, []*Setting) {
 	secret := func(key, help string, v *Secret) *Setting {
 		return &Setting{Key: key, Help: help, Secret: true, Source: "default", value: (*secretValue)(v)}
 	}
+	environment := func(s *Setting) *Setting {
+		s.envOnly = true
+		return s
+	}
 	return c, []*Setting{
 		set("listen", "address and port to listen on", (*text)(&c.Listen), "127.0.0.1:3000"),
 		set("data", "folder for the embedded database; made when absent", (*text)(&c.Data), "./countersign-data"),
 		set("database", "where users are kept: sqlite:FILE (default: countersign.db in the data folder)", (*text)(&c.Database), ""),
 		set("issuer", "URL of this server as clients know it, the iss of tokens (default: from listen)", (*text)(&c.Issuer), ""),
 		set("service_name", "what users call this service; no password may contain it (default: from the issuer's host)", (*text)(&c.ServiceName), ""),
-		secret("master_key", "master key that seals the secrets in the database: 32 bytes as base64 or hex; below it, each on a line, older ones", &c.MasterKey),
+		environment(secret("master_key", "master key that seals the secrets in the database: 32 bytes as base64 or hex; below it, each on a line, older ones", &c.MasterKey)),
 		set("master_key_file", "file that holds master_key (default: master.key beside the database, made at the first start)", (*text)(&c.MasterKeyFile), ""),
 		secret("jwt.secret", "sign with HS256 under this secret of at least 32 bytes, instead of with a key of our own", &c.JWT.Secret),
 		set("jwt.secret_file", "file that holds jwt.secret", (*text)(&c.JWT.SecretFile), ""),

@@ -17,8 +17,8 @@ import (
 	"github.com/countersign-auth/countersign/jwt"
 )
 
-// minSecret is the shortest HS256 secret, in bytes: the length of the hash (RFC 7518, section 3.2).
-const minSecret = 32
+// MinSecret is the shortest HS256 secret, in bytes: the length of the hash (RFC 7518, section 3.2).
+const MinSecret = 32
 
 // maxServiceName is the longest service_name, in characters.
 const maxServiceName = 64
@@ -46,8 +46,8 @@ func (c *Config) Validate() (problems []error) {
 	if c.ServiceName != "" && !isName(c.ServiceName) {
 		bad("service_name: must be a name of at most %d characters, on one line", maxServiceName)
 	}
-	if s := c.JWT.Secret; s != "" && len(s) < minSecret && !c.JWT.InsecureAllowShortSecret {
-		bad("jwt.secret: has %d bytes, needs %d; make one with `openssl rand -base64 48`, or set jwt.insecure_allow_short_secret", len(s), minSecret)
+	if s := c.JWT.Secret; s != "" && len(s) < MinSecret && !c.JWT.InsecureAllowShortSecret {
+		bad("jwt.secret: has %d bytes, needs %d; make one with `openssl rand -base64 48`, or set jwt.insecure_allow_short_secret", len(s), MinSecret)
 	}
 	if c.MasterKey != "" {
 		if _, err := seal.Parse(c.MasterKey.Reveal()); err != nil {
@@ -163,10 +163,10 @@ func checkOrigin(s string, pathAllowed bool) error {
 
 // Warnings says in words what is dangerous in the settings in force.
 func (c *Config) Warnings() (warnings []string) {
-	if n := len(c.JWT.Secret); n > 0 && n < minSecret {
+	if n := len(c.JWT.Secret); n > 0 && n < MinSecret {
 		warnings = append(warnings, fmt.Sprintf("jwt.secret has only %d bytes: anyone can find it from one token by trying", n))
 	}
-	if n := len(c.JWT.LegacySecret); n > 0 && n < minSecret && time.Now().Before(c.JWT.AcceptLegacyUntil) {
+	if n := len(c.JWT.LegacySecret); n > 0 && n < MinSecret && time.Now().Before(c.JWT.AcceptLegacyUntil) {
 		warnings = append(warnings, fmt.Sprintf("the legacy JWT secret has only %d bytes: who finds it can forge tokens until %s",
 			n, c.JWT.AcceptLegacyUntil.Format(time.DateOnly)))
 	}
@@ -209,7 +209,8 @@ func (c *Config) DatabasePath() string {
 	return filepath.Join(c.Data, "countersign.db")
 }
 
-// DefaultMasterKeyFile returns where the master key is while none is given.
+// DefaultMasterKeyFile returns where the master key is while none is given: beside the database, which must be a file for
+// that.
 func (c *Config) DefaultMasterKeyFile() string {
 	return filepath.Join(filepath.Dir(c.DatabasePath()), "master.key")
 }

@@ -61,12 +61,12 @@ func Start(t testing.TB, settings ...string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Addr: listener.Addr().String(), URL: "http://" + listener.Addr().String(), Clock: &Clock{now: time.Now()}}
+	s := &Server{Addr: listener.Addr().String(), URL: "http://" + listener.Addr().String(), Clock: NewClock()}
 	log := slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if s.App, err = app.Open(t.Context(), cfg, s.Addr, log, s.Clock.Now); err != nil {
 		t.Fatal(err)
 	}
-	server, err := s.App.Server()
+	server, err := s.App.Server(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,6 +224,9 @@ type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
+
+// NewClock returns a clock that shows the time of now.
+func NewClock() *Clock { return &Clock{now: time.Now()} }
 
 // Now returns the time.
 func (c *Clock) Now() time.Time {

@@ -34,7 +34,7 @@ var ownClaims = []string{"iss", "sub", "aud", "exp", "iat", "jti", "sid", "user"
 func (s *Service) Routes(rt *api.Router) {
 	rt.Handle(&api.Operation{
 		Method: http.MethodGet, Path: "/.well-known/jwks.json", ID: "jwks", Tag: "Operation",
-		Summary: "The public keys that tokens verify with", OK: JWKS{},
+		Summary: "The public keys that tokens verify with", OK: JWKS{}, NotModified: true,
 	}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ring := s.ring.Load()
 		s.serve(w, r, ring.etag, ring.jwks)
@@ -43,7 +43,7 @@ func (s *Service) Routes(rt *api.Router) {
 		Method: http.MethodGet, Path: "/.well-known/openid-configuration", ID: "metadata", Tag: "Operation",
 		Summary:     "What verifiers of tokens need to know of this server",
 		Description: "Of OpenID Connect Discovery 1.0, what is true: the server does not make ID tokens yet, and has no authorization endpoint.",
-		OK:          Metadata{},
+		OK:          Metadata{}, NotModified: true,
 	}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		doc := encode(s.metadata())
 		s.serve(w, r, etag(doc), doc)

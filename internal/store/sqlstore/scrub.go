@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// Scrub takes what was replaced and deleted out of the write-ahead log too, by emptying it into the file, where
-// secure_delete has overwritten it. It fails while another process reads or writes.
+// Scrub empties the WAL, in which what was written over stays until it is written over in its turn, into the file, where
+// secure_delete has overwritten it. It fails when somebody reads for too long just then.
 func (s *Store) Scrub(ctx context.Context) error {
 	var busy, pages, moved int
-	err := s.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+	err := s.read.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
 	if err == nil && busy != 0 {
 		err = errors.New("somebody else is using it")
 	}

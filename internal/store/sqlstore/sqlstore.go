@@ -48,7 +48,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if s.read.db, err = open(path, max(2, runtime.GOMAXPROCS(0))); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
-	if err := migrate(ctx, s.write); err != nil {
+	if err := migrateTogether(ctx, s.write); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.Close())
 	}
 	s.group.writer.db, s.group.writer.patience = s.write, busyTimeout
@@ -100,6 +100,24 @@ func open(path string, connections int) (*sql.DB, error) {
 	return db, nil
 }
 
+// migrateTogether migrates, even if other processes do so at the same time: each step is whole or not at all, and whoever
+// comes second with one looks again how far the schema is.
+func migrateTogether(ctx context.Context, db *sql.DB) (err error) {
+	const pause = 50 * time.Millisecond
+	for waited := time.Duration(0); ; waited += pause {
+		if err = migrate(ctx, db); err == nil || errors.Is(err, errNewerSchema) || waited >= busyTimeout {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
+var errNewerSchema = errors.New("run a newer countersign")
+
 func migrate(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -114,7 +132,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("schema version: %w", err)
 	}
 	if current > newest {
-		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: run a newer countersign", current, newest)
+		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: %w", current, newest, errNewerSchema)
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrations: %w", err)
@@ -131,12 +149,8 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close implements [store.Store]. It waits for the writes that are under way.
 func (s *Store) Close() error { return errors.Join(s.group.close(), s.read.close(), s.write.Close()) }
 
-// scrub empties the WAL, in which what was written over stays until it is written over in its turn. If somebody reads for
-// too long just now, it stays for that long.
-func (s *Store) scrub(ctx context.Context) {
-	var busy, frames, moved int
-	_ = s.read.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
-}
+// scrub is Scrub for what need not be certain.
+func (s *Store) scrub(ctx context.Context) { _ = s.Scrub(ctx) }
 
 // commit has do write: all of it or nothing, and durably. Do may be called twice, the first time in vain.
 func (s *Store) commit(ctx context.Context, do func(*writer) error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
 )
@@ -21,6 +22,7 @@ const (
 	updateUser = `UPDATE users SET email = $1, email_key = $2, roles = $3, data = $4, admin_data = $5, epoch = $6,
 		disabled_at = $7, updated_at = $8, version = version + 1 WHERE id = $9 AND version = $10`
 	deleteUser = "DELETE FROM users WHERE id = $1"
+	revokeUser = "INSERT INTO revocations (key, expires_at) SELECT epoch, $2 FROM users WHERE id = $1"
 )
 
 type row interface{ Scan(...any) error }
@@ -123,8 +125,11 @@ func (s *Store) UpdateUser(ctx context.Context, u store.User, revoked ...store.R
 }
 
 // DeleteUser implements [store.Users].
-func (s *Store) DeleteUser(ctx context.Context, id string, revoked ...store.Revocation) error {
+func (s *Store) DeleteUser(ctx context.Context, id string, until time.Time) error {
 	return s.commit(ctx, func(w *writer) error {
+		if _, err := w.exec(revokeUser, id, micros(until)); err != nil {
+			return err
+		}
 		n, err := w.exec(deleteUser, id)
 		if err != nil {
 			return err
@@ -132,7 +137,7 @@ func (s *Store) DeleteUser(ctx context.Context, id string, revoked ...store.Revo
 		if n == 0 {
 			return store.ErrNotFound
 		}
-		return revoke(w, revoked)
+		return nil
 	})
 }
 

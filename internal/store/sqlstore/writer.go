@@ -160,19 +160,21 @@ func (w *writer) rollback() {
 
 // discard closes the connection, with all it may have left open, so that the next transaction begins on a new one.
 func (w *writer) discard() {
-	if w.conn == nil {
-		return
-	}
-	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn }) // which closes it
-	_ = w.close()
+	_ = w.end(func(conn *sql.Conn) error {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // which closes it, and not only gives it back
+		return nil
+	})
 }
 
-func (w *writer) close() (err error) {
+func (w *writer) close() error { return w.end((*sql.Conn).Close) }
+
+// end closes the statements and then, as it must be in this order, the connection.
+func (w *writer) end(leave func(*sql.Conn) error) (err error) {
 	for _, statement := range w.statements {
 		err = errors.Join(err, statement.Close())
 	}
 	if w.conn != nil {
-		err = errors.Join(err, w.conn.Close())
+		err = errors.Join(err, leave(w.conn))
 	}
 	w.conn, w.statements = nil, nil
 	return err
@@ -181,6 +183,9 @@ func (w *writer) close() (err error) {
 func (w *writer) prepared(query string) (*sql.Stmt, error) {
 	if statement, ok := w.statements[query]; ok {
 		return statement, nil
+	}
+	if w.conn == nil {
+		return nil, errors.New("no connection")
 	}
 	statement, err := w.conn.PrepareContext(context.Background(), query)
 	if err == nil {

@@ -91,7 +91,7 @@ func revocations(t *testing.T, s store.Store) {
 
 // followers is about a reader that asks for what comes after the last that it has seen, while others write.
 func followers(t *testing.T, s store.Store) {
-	const writers, each = 8, 40
+	const writers, each = 8, 20
 	ctx, cancel := context.WithCancel(t.Context())
 	var reading, writing sync.WaitGroup
 	for i := range writers {

@@ -190,17 +190,26 @@ func sessionLimit(t *testing.T, s store.Store) {
 	live(t, s, u.ID, 9, 8)
 	limited(3, 1)
 	live(t, s, u.ID, 3)
+	limited(10, 2)
+	x := session(3, 1)
+	x.Generation, x.LastUsedAt = 2, day.Add(time.Hour)
+	if err := s.RotateSession(t.Context(), x); err != nil {
+		t.Fatal(err)
+	}
+	limited(11, 2)
+	live(t, s, u.ID, 3, 11)
 	live(t, s, "id-002", 99)
-	ended(t, s, []int{2}, []int{4}, []int{1, 5, 6, 7}, []int{8, 9})
+	ended(t, s, []int{2}, []int{4}, []int{1, 5, 6, 7}, []int{8, 9}, []int{10})
 }
 
 // loginsAtLimit is about many logins of one user at once: the limit holds, and each session is live or revoked.
-func loginsAtLimit(t *testing.T, s store.Store) {
+func loginsAtLimit(t *testing.T, s store.Store, another func() store.Store) {
 	u, _ := create(t, s, 1)
+	nodes := []store.Store{s, another()}
 	var wg sync.WaitGroup
 	for n := range 40 {
 		wg.Go(func() {
-			if err := s.CreateSession(t.Context(), session(n, 1), store.Proof{}, 3, until); err != nil {
+			if err := nodes[n%2].CreateSession(t.Context(), session(n, 1), store.Proof{}, 3, until); err != nil {
 				t.Errorf("CreateSession: %v", err)
 			}
 		})

@@ -220,10 +220,10 @@ func deleteUser(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	u, c := create(t, s, 1)
 	create(t, s, 2)
-	if err := s.DeleteUser(ctx, u.ID); err != nil {
+	if err := s.DeleteUser(ctx, u.ID, day); err != nil {
 		t.Fatal(err)
 	}
-	want(t, s.DeleteUser(ctx, u.ID), store.ErrNotFound)
+	want(t, s.DeleteUser(ctx, u.ID, day), store.ErrNotFound)
 	_, err := s.User(ctx, u.ID)
 	want(t, err, store.ErrNotFound)
 	_, err = s.Credential(ctx, c.Method, c.Key)
@@ -239,7 +239,7 @@ func deleteUserRevoking(t *testing.T, s store.Store) {
 	u, _ := create(t, s, 1)
 	create(t, s, 2)
 	gone, other := login(t, s, session(1, 1)), login(t, s, session(2, 2))
-	if err := s.DeleteUser(ctx, u.ID, revocation(u.Epoch, day)); err != nil {
+	if err := s.DeleteUser(ctx, u.ID, day); err != nil {
 		t.Fatal(err)
 	}
 	revoked(t, s, revocation(u.Epoch, day))
@@ -247,7 +247,7 @@ func deleteUserRevoking(t *testing.T, s store.Store) {
 	want(t, err, store.ErrNotFound)
 	same(t, len(sessions(t, s, u.ID)), 0)
 	same(t, sessions(t, s, other.UserID), []store.Session{other})
-	want(t, s.DeleteUser(ctx, u.ID, revocation(u.Epoch, day)), store.ErrNotFound)
+	want(t, s.DeleteUser(ctx, u.ID, day), store.ErrNotFound)
 	revoked(t, s, revocation(u.Epoch, day))
 	create(t, s, 1)
 	same(t, len(sessions(t, s, u.ID)), 0)

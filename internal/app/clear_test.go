@@ -1,0 +1,187 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/app"
+	"github.com/countersign-auth/countersign/internal/seal"
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/token"
+	"github.com/countersign-auth/countersign/jwt"
+)
+
+// clearDatabase makes a database as the version before sealing did, and returns its secrets: the root key and the private
+// half of the signing key.
+func clearDatabase(t testing.TB, dir string) (root, der []byte) {
+	t.Helper()
+	s := openDB(t, dir)
+	defer s.Close()
+	key, err := jwt.GenerateKey(jwt.ES256, jwt.KeyOptions{ID: "old"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if der, err = key.MarshalPKCS8(); err != nil {
+		t.Fatal(err)
+	}
+	root = make([]byte, 32)
+	_, _ = rand.Read(root)
+	_, rootErr := s.FirstSecret(t.Context(), "root", root)
+	now := time.Now()
+	keyErr := s.AddKey(t.Context(), store.SigningKey{ID: "old", Algorithm: "ES256", Private: der, CreatedAt: now, SignsAt: now}, "")
+	if err := errors.Join(rootErr, keyErr); err != nil {
+		t.Fatal(err)
+	}
+	return root, der
+}
+
+// found reports whether a file of the database holds part of a secret.
+func found(t testing.TB, dir string, secret []byte) (where string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "countersign.db*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(content, secret[:16]) || bytes.Contains(content, secret[len(secret)-16:]) {
+			return file
+		}
+	}
+	return ""
+}
+
+// What an earlier version left in the clear is sealed in place, used as before, and found in no file any more.
+func TestClearSecretsAreSealed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	root, der := clearDatabase(t, dir)
+	scalar := der[36:68] // the private number; what follows is public
+	if found(t, dir, root) == "" || found(t, dir, scalar) == "" {
+		t.Fatal("the test does not find what is there")
+	}
+	a, err := openApp(t, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, secret := range map[string][]byte{"root": root, "signing key": scalar} {
+		if where := found(t, dir, secret); where != "" {
+			t.Errorf("the %s stands in %s while the server runs", name, where)
+		}
+	}
+	access, err := a.Tokens.Mint(token.Grant{User: store.User{ID: "u"}, Session: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys := a.Tokens.Keys(); len(keys) != 1 || keys[0].ID != "old" {
+		t.Errorf("keys %+v", keys)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	verifyIn(t, dir, access.Token)
+	for _, secret := range [][]byte{root, scalar} {
+		if where := found(t, dir, secret); where != "" {
+			t.Errorf("a secret stands in %s", where)
+		}
+	}
+	mintIn(t, dir)
+	damage(t, dir, "UPDATE secrets SET value = x'"+strings.Repeat("ab", 32)+"' WHERE name = 'root'")
+	refusedIn(t, dir, []string{"root key", "not sealed"}) // in the clear again
+}
+
+// Whoever is interrupted on the way goes on from there, and ends with the same keys.
+func TestSealingGoesOnAfterAnInterruption(t *testing.T) {
+	t.Parallel()
+	for name, statement := range map[string]string{
+		"after the marker":       "UPDATE secrets SET value = x'%root' WHERE name = 'root'; UPDATE signing_keys SET private = x'%key'",
+		"after the signing keys": "UPDATE secrets SET value = x'%root' WHERE name = 'root'",
+		"before the last write":  "",
+	} {
+		dir := t.TempDir()
+		root, der := clearDatabase(t, dir)
+		text := mintIn(t, dir)
+		// Back to how it was on the way: the marker says that sealing goes on, and some is in the clear.
+		key, err := seal.ReadFile(filepath.Join(dir, "master.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		box, err := seal.Parse(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		damage(t, dir, "UPDATE secrets SET value = x'"+hex.EncodeToString(box.Seal("secret", "master", []byte("countersign: sealing")))+"' WHERE name = 'master'")
+		if statement != "" {
+			damage(t, dir, strings.NewReplacer("%root", hex.EncodeToString(root), "%key", hex.EncodeToString(der)).Replace(statement))
+		}
+		verifyIn(t, dir, text)
+		for _, secret := range [][]byte{root, der[36:68]} {
+			if where := found(t, dir, secret); where != "" {
+				t.Errorf("%s: a secret stands in %s", name, where)
+			}
+		}
+		if err := os.Remove(filepath.Join(dir, "master.key")); err != nil {
+			t.Fatal(err)
+		}
+		refusedIn(t, dir, []string{"there is none at"})
+	}
+}
+
+// Many processes that start at once on one database, empty or of an earlier version, end with the same keys.
+func TestManyFirstStarts(t *testing.T) {
+	t.Parallel()
+	for _, old := range []bool{false, true} {
+		dir := t.TempDir()
+		if old {
+			clearDatabase(t, dir)
+		} else if err := openDB(t, dir).Close(); err != nil { // so that the migrations are not what is tested
+			t.Fatal(err)
+		}
+		apps := make([]*app.App, 6)
+		var wg sync.WaitGroup
+		for i := range apps {
+			wg.Go(func() {
+				var err error
+				if apps[i], err = openApp(t, dir); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if t.Failed() {
+			return
+		}
+		for _, a := range apps {
+			access, err := a.Tokens.Mint(token.Grant{User: store.User{ID: "u"}, Session: "s"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, other := range apps {
+				if _, err := other.Tokens.Verify(context.Background(), access.Token); err != nil {
+					t.Errorf("old %v: %v", old, err)
+				}
+			}
+			if a.MasterKeyID() != apps[0].MasterKeyID() {
+				t.Error("two master keys")
+			}
+		}
+		for _, a := range apps {
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		mintIn(t, dir)
+	}
+}

@@ -1,0 +1,162 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
+
+	"github.com/countersign-auth/countersign/internal/store"
+)
+
+// TestUsersAndKeysOfBefore brings a database up to date that was made before there were sessions.
+func TestUsersAndKeysOfBefore(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "c.db")
+	if err := prepareFile(path); err != nil {
+		t.Fatal(err)
+	}
+	db, err := open(path, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	upTo(t, db, 2)
+	if _, err := db.ExecContext(t.Context(), `
+		INSERT INTO users (id, email, email_key, created_at, updated_at, version) VALUES ('a', 'A@x', 'a@x', 1, 2, 3), ('b', 'b@x', 'b@x', 1, 2, 3);
+		INSERT INTO signing_keys (id, algorithm, private, created_at) VALUES ('k9', 'ES256', 'p9', 5), ('k1', 'ES256', 'p1', 7), ('k2', 'ES256', 'p2', 7)`); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	a, err := s.User(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.User(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Epoch) != 32 || len(b.Epoch) != 32 || a.Epoch == b.Epoch {
+		t.Errorf("epochs %q and %q", a.Epoch, b.Epoch)
+	}
+	a.Epoch = ""
+	want := store.User{ID: "a", Email: "A@x", EmailKey: "a@x", CreatedAt: fromMicros(1), UpdatedAt: fromMicros(2), Version: 3}
+	if diff := cmp.Diff(want, a); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := s.AddKey(t.Context(), store.SigningKey{ID: "new", Private: []byte("p"), CreatedAt: fromMicros(1)}, "k2"); err != nil {
+		t.Error(err)
+	}
+	keys, err := s.SigningKeys(t.Context())
+	var got []string
+	for _, k := range keys {
+		got = append(got, fmt.Sprintf("%s %d", k.ID, micros(k.SignsAt)))
+	}
+	if diff := cmp.Diff([]string{"new 0", "k2 7", "k1 7", "k9 5"}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// upTo migrates to a version that is not the newest.
+func upTo(t *testing.T, db *sql.DB, version int64) {
+	t.Helper()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNoHotQueryScans(t *testing.T) {
+	t.Parallel()
+	s := openHere(t)
+	for name, query := range map[string]string{
+		"one counter":                selectCounters(1),
+		"three counters":             selectCounters(3),
+		"swap":                       updateCounter,
+		"make":                       insertCounter,
+		"delete expired counters":    deleteExpiredCounters,
+		"delete expired sessions":    deleteExpiredSessions,
+		"delete expired revocations": deleteExpiredRevocations,
+		"list events":                listEvents,
+		"secret":                     selectSecret,
+		"replace secret":             replaceSecret,
+		"credential":                 selectCredential,
+		"update credential":          updateCredential,
+		"user":                       selectUser,
+		"user by address":            selectUserByMail,
+		"update user":                updateUser,
+		"delete user":                deleteUser,
+		"list users":                 listUsers,
+		"session":                    selectSession,
+		"list sessions":              listSessions,
+		"create session":             insertSession,
+		"delete surplus sessions":    deleteSurplus,
+		"rotate session":             rotateSession,
+		"rotate and sweep sooner":    rotateAndSweepSooner,
+		"put off sessions":           putOffSessions,
+		"end sessions":               deleteSessions,
+		"revocations":                selectRevocations,
+		"add key":                    insertKey,
+		"replace key":                replaceKey,
+	} {
+		args := []any{}
+		for i := range 16 {
+			if strings.Contains(query, fmt.Sprintf("$%d", i+1)) {
+				args = append(args, i)
+			}
+		}
+		rows, err := s.read.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%s: %s", name, detail)
+			if strings.HasPrefix(detail, "SCAN") && detail != "SCAN CONSTANT ROW" && name != "add key" ||
+				strings.Contains(detail, "TEMP B-TREE") && query != listSessions && query != deleteSurplus { // which sort those of one user
+				t.Errorf("%s: %s", name, detail)
+			}
+			if strings.HasSuffix(name, "counters") && !strings.Contains(detail, "key=?") && !strings.HasPrefix(name, "delete") {
+				t.Errorf("%s does not go by key: %s", name, detail)
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRowsOfAUserAreFoundByIndex is about what a foreign key does when a user is deleted.
+func TestRowsOfAUserAreFoundByIndex(t *testing.T) {
+	t.Parallel()
+	s := openHere(t)
+	for _, table := range []string{"credentials", "sessions"} {
+		var id, parent, unused int
+		var detail string
+		row := s.read.db.QueryRowContext(t.Context(), "EXPLAIN QUERY PLAN DELETE FROM "+table+" WHERE user_id = $1", "u")
+		if err := row.Scan(&id, &parent, &unused, &detail); err != nil || !strings.HasPrefix(detail, "SEARCH") {
+			t.Errorf("%s: %s (%v)", table, detail, err)
+		}
+	}
+}
