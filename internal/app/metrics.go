@@ -40,8 +40,7 @@ func (a *App) Metrics() http.Handler {
 		counter("token_cache_lookups_total", "Tokens presented, by whether they were found among those verified before.",
 			prometheus.Labels{"result": result}, value)
 	}
-	counter("token_cache_refused_total", "Good tokens that were not remembered.", nil, func() uint64 { return cache().Refused })
-	counter("token_cache_evictions_total", "Tokens that were forgotten for others.", nil, func() uint64 { return cache().Evictions })
+	counter("token_cache_refused_total", "Good tokens for which there was no room among the remembered ones.", nil, func() uint64 { return cache().Refused })
 	gauge("token_cache_entries", "Tokens that are remembered.", func() float64 { return float64(cache().Entries) })
 	gauge("token_cache_bytes", "What they take, as estimated.", func() float64 { return float64(cache().Bytes) })
 	gauge("revocations", "Ended sessions and epochs that are held in memory.", func() float64 { return float64(a.Revoked.Stats().Entries) })

@@ -33,8 +33,8 @@ func TestMetrics(t *testing.T) {
 		`countersign_refreshes_total{result="refused"} 1` + "\n",
 		`countersign_refreshes_total{result="reused"} 1` + "\n",
 		"countersign_revocations 1\n",
-		`countersign_token_cache_lookups_total{result="hit"} 2` + "\n",
-		`countersign_token_cache_lookups_total{result="miss"} 1` + "\n",
+		`countersign_token_cache_lookups_total{result="hit"} 1` + "\n",
+		`countersign_token_cache_lookups_total{result="miss"} 2` + "\n",
 	} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("no %q in\n%s", want, w.Body)

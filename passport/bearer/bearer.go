@@ -109,19 +109,21 @@ func (s *Strategy[U]) check(ctx context.Context, token string) (passport.Outcome
 	if s.cache == nil {
 		return s.verify(ctx, token)
 	}
-	e, hash := s.cache.find(token)
-	if e != nil {
+	l := s.cache.lookUp(token)
+	if l.found != nil {
 		if s.revocations != nil {
-			if err := s.revocations.Check(e.token); err != nil {
+			if err := s.revocations.Check(l.found.token); err != nil {
 				return s.revoked(err)
 			}
 		}
-		return passport.Success(e.user, e.token), nil
+		return passport.Success(l.found.user, l.found.token), nil
 	}
-	before, token := s.cache.now(), strings.Clone(token)
+	if l.again { // then it is remembered, and must not hold on to a long header
+		token = strings.Clone(token)
+	}
 	o, err := s.verify(ctx, token)
 	if user, ok := o.User(); ok {
-		s.cache.remember(hash, token, o.Info().(*jwt.Token), user, before)
+		s.cache.remember(l, token, o.Info().(*jwt.Token), user)
 	}
 	return o, err
 }

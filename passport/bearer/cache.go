@@ -22,14 +22,14 @@ type CacheConfig[U any] struct {
 	// MaxAge is how long a token is remembered before it is verified and its user loaded anew, however long it is valid:
 	// the bound on what Live does not know of. Zero is a minute; at most an hour.
 	MaxAge time.Duration
-	// Entries is how many tokens are remembered at the most, rounded up to a power of two. Zero is 16,384.
+	// Entries is how many tokens are remembered at the most, rounded up to a power of two. Zero is 8,192.
 	Entries int
 	// Bytes bounds the memory that they take, as estimated from the length of the tokens; what a U points to is not
-	// counted. Zero is 64 MiB.
+	// counted. Zero is 24 MiB, which is enough for so many tokens of 640 bytes.
 	Bytes int64
-	// PerSubject is how many tokens of one subject ("iss" with "sub") are taken in within MaxAge, so that whoever can get many
-	// tokens cannot have the cache to himself. Tokens without a subject are not counted. Zero is a 256th of Entries, but
-	// at least 8; negative is no bound.
+	// PerSubject is how many tokens of one subject ("iss" with "sub") may come to be remembered within MaxAge, so that
+	// whoever can get many tokens cannot have the cache to himself. Tokens without a subject are not counted. Zero is 64;
+	// negative is no bound.
 	PerSubject int
 	// Now is the clock, the verifier's. Nil is time.Now.
 	Now func() time.Time
@@ -44,9 +44,10 @@ type CacheConfig[U any] struct {
 // verifier with a method ValidUntil(*jwt.Token) time.Time, as [jwt.Verifier] has, says when; else until "exp"), for no
 // longer than MaxAge, and only as long as Live says so. A clock that is set back makes newer entries wait.
 //
-// Only what has succeeded is remembered, so that who has no valid token can put nothing in. Who has many cannot put the
-// others out: a token that has come again is displaced by none until its MaxAge, and of one subject only PerSubject are
-// taken. What finds no room is not remembered, and costs what it would without a cache. No request ever waits for another.
+// Only what has succeeded is remembered, and only when it comes for the second time: who has no valid token can put
+// nothing in, and one that is sent once takes no room. Who has many cannot put the others out, for an entry keeps its place
+// until it is MaxAge old, and of one subject only PerSubject come in. What finds no room is not remembered, and costs
+// what it would without a cache. No request ever waits for another.
 //
 // Printing a Cache shows its [CacheStats] as JSON and no token. As an expvar.Var it can be published as it is.
 type Cache[U any] struct {
@@ -59,6 +60,7 @@ type Cache[U any] struct {
 
 	table[U]
 	seed   maphash.Seed
+	once   doorkeeper
 	quotas quotas
 	counts [stripes]counts
 }
@@ -75,15 +77,14 @@ type counts struct {
 type CacheStats struct {
 	// Hits are the tokens that were found, Misses those that were not and had to be verified.
 	Hits, Misses uint64
-	// Refused are the good tokens that were not taken in: for PerSubject, because all places were in use, or Live said no.
+	// Refused are those of the Misses that were good and for which there was no room: for PerSubject, or because all places
+	// were in use.
 	Refused uint64
-	// Evictions are the entries that were displaced while they were good.
-	Evictions uint64
 	// Entries are what is in the cache, good or expired, and Bytes their estimated size.
 	Entries, Bytes int64
 }
 
-// NewCache returns an empty cache for what verifier and load say. Its tables take 32 bytes for each of Entries at once.
+// NewCache returns an empty cache for what verifier and load say. Its tables take 48 bytes for each of Entries at once.
 func NewCache[U any](verifier Verifier, load Load[U], cfg CacheConfig[U]) (*Cache[U], error) {
 	if verifier == nil || isNilPointer(verifier) || load == nil || cfg.Live == nil {
 		return nil, errors.New("bearer: NewCache needs a verifier, a load function and CacheConfig.Live")
@@ -93,7 +94,7 @@ func NewCache[U any](verifier Verifier, load Load[U], cfg CacheConfig[U]) (*Cach
 	}
 	c := &Cache[U]{
 		verifier: verifier, load: load, live: cfg.Live, now: cfg.Now, maxAge: cfg.MaxAge,
-		seed: maphash.MakeSeed(), table: newTable[U](cfg.Entries, cfg.Bytes, cfg.MaxAge),
+		seed: maphash.MakeSeed(), table: newTable[U](cfg.Entries, cfg.Bytes, cfg.MaxAge), once: newDoorkeeper(cfg.Entries),
 		quotas:   newQuotas(cfg.Entries, cfg.PerSubject),
 		deadline: func(t *jwt.Token) time.Time { return t.ExpiresAt },
 	}
@@ -109,13 +110,13 @@ func (cfg *CacheConfig[U]) setDefaults() error {
 		cfg.MaxAge = minute
 	}
 	if cfg.Entries == 0 {
-		cfg.Entries = 16 << 10
+		cfg.Entries = 8 << 10
 	}
 	if cfg.Bytes == 0 {
-		cfg.Bytes = 64 << 20
+		cfg.Bytes = 24 << 20
 	}
 	if cfg.PerSubject == 0 {
-		cfg.PerSubject = max(8, cfg.Entries/256)
+		cfg.PerSubject = 64
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -144,36 +145,54 @@ func NewCached[U any](c *Cache[U], cfg Config) (*Strategy[U], error) {
 	return s, nil
 }
 
-// find returns what is remembered of a token, nil for nothing. The hash is for remember, should the token be good.
-func (c *Cache[U]) find(token string) (e *entry[U], hash uint64) {
-	if len(token) > jwt.DefaultMaxBytes {
-		return nil, 0 // which is never remembered
-	}
-	hash = maphash.String(c.seed, token)
-	count, s := &c.counts[hash%stripes], c.setOf(hash)
-	e, place := s.get(hash, token)
-	if e != nil && e.goodAt(c.now()) && c.live(e.token, e.user) {
-		s.used(place)
-		count.hits.Add(1)
-		return e, hash
-	}
-	count.misses.Add(1)
-	return nil, hash
+// A lookup is what a cache knows of a token before it is verified.
+type lookup[U any] struct {
+	found *entry[U] // nil when it must be verified
+	hash  uint64
+	again bool // it has come before, so it is to be remembered if it is good
+	begun time.Time
 }
 
-// remember takes a token in, if it may come in, that was found good by a check that began at a time before. Of text it
-// keeps what it is given: that must not be a part of a much longer header.
-func (c *Cache[U]) remember(hash uint64, text string, tok *jwt.Token, user U, before time.Time) {
-	now, until := c.now(), before.Add(c.maxAge)
+func (c *Cache[U]) lookUp(token string) (l lookup[U]) {
+	if len(token) > jwt.DefaultMaxBytes { // which is never remembered
+		c.counts[0].misses.Add(1)
+		return l
+	}
+	l.hash = maphash.String(c.seed, token)
+	l.begun = c.now()
+	count := &c.counts[l.hash%stripes]
+	e, _ := c.setOf(l.hash).get(l.hash, token)
+	if e != nil && e.goodAt(l.begun) && c.live(e.token, e.user) {
+		count.hits.Add(1)
+		l.found = e
+		return l
+	}
+	count.misses.Add(1)
+	l.again = e != nil || c.once.knows(l.hash)
+	return l
+}
+
+// remember takes in a token that was found good, or makes a note of it if it came for the first time. What is kept is
+// text itself, which must not be a part of a much longer header.
+func (c *Cache[U]) remember(l lookup[U], text string, tok *jwt.Token, user U) {
+	if len(text) > jwt.DefaultMaxBytes || !c.live(tok, user) {
+		return
+	}
+	if !l.again {
+		if c.admits(tok, l.begun) {
+			c.once.note(l.hash)
+		} else {
+			c.counts[l.hash%stripes].refused.Add(1)
+		}
+		return
+	}
+	now, until := c.now(), l.begun.Add(c.maxAge)
 	if d := c.deadline(tok); !d.IsZero() && d.Before(until) {
 		until = d
 	}
 	e := &entry[U]{text: text, token: tok, user: user, from: now.UnixNano(), until: until.UnixNano()}
-	if len(text) > jwt.DefaultMaxBytes || !e.goodAt(now) {
-		return // it is too long, within the verifier's leeway, or its user was long in loading
-	}
-	if !c.live(e.token, e.user) || !c.admits(e.token, now) || !c.put(hash, e) {
-		c.counts[hash%stripes].refused.Add(1)
+	if e.goodAt(now) && !c.put(l.hash, e) { // else it is within the verifier's leeway, or its user was long in loading
+		c.counts[l.hash%stripes].refused.Add(1)
 	}
 }
 
@@ -192,7 +211,7 @@ func (c *Cache[U]) admits(tok *jwt.Token, now time.Time) bool {
 
 // Stats returns the numbers of now. Taken while requests come in, they may differ by those.
 func (c *Cache[U]) Stats() CacheStats {
-	s := CacheStats{Evictions: c.evictions.Load(), Entries: c.entries.Load(), Bytes: c.bytes.Load()}
+	s := CacheStats{Entries: c.entries.Load(), Bytes: c.bytes.Load()}
 	for i := range c.counts {
 		s.Hits += c.counts[i].hits.Load()
 		s.Misses += c.counts[i].misses.Load()
@@ -204,8 +223,7 @@ func (c *Cache[U]) Stats() CacheStats {
 // String returns the [CacheStats] as JSON. It makes a Cache an expvar.Var.
 func (c *Cache[U]) String() string {
 	s := c.Stats()
-	return fmt.Sprintf(`{"hits":%d,"misses":%d,"refused":%d,"evictions":%d,"entries":%d,"bytes":%d}`,
-		s.Hits, s.Misses, s.Refused, s.Evictions, s.Entries, s.Bytes)
+	return fmt.Sprintf(`{"hits":%d,"misses":%d,"refused":%d,"entries":%d,"bytes":%d}`, s.Hits, s.Misses, s.Refused, s.Entries, s.Bytes)
 }
 
 // Format writes [Cache.String] whatever the verb and flags.

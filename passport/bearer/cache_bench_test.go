@@ -53,7 +53,7 @@ func BenchmarkCacheMiss(b *testing.B) {
 	r := request("/")
 	b.ReportAllocs()
 	for b.Loop() {
-		for i, n := len(text)-16, rand.Uint64(); i < len(text); i, n = i+1, n>>4 {
+		for i, n := len(text)-16, rand.Uint64(); i < len(text); i, n = i+1, n>>4 { // another token
 			text[i] = "ABCDEFGHIJKLMNOP"[n&15]
 		}
 		r.Header["Authorization"] = []string{"Bearer " + string(text)}
@@ -97,8 +97,10 @@ func BenchmarkCacheMemory(b *testing.B) {
 		for i := range 4000 {
 			tok := longToken(b, fmt.Sprintf("0190f0a2-5b1c-7c1e-9d53-9b7f6f6b%04d", i))
 			length = len(tok)
-			if _, err := s.Authenticate(request("/", "Authorization: Bearer "+tok)); err != nil {
-				b.Fatal(err)
+			for range 2 {
+				if _, err := s.Authenticate(request("/", "Authorization: Bearer "+tok)); err != nil {
+					b.Fatal(err)
+				}
 			}
 		}
 		runtime.GC()

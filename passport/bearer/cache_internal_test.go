@@ -35,22 +35,21 @@ func TestSetComparesTheWholeToken(t *testing.T) {
 	}
 }
 
-// TestVictim has a set of eight places, full but for what each row changes.
-func TestVictim(t *testing.T) {
+// TestFree has a set of eight places, all in use but for what each row changes.
+func TestFree(t *testing.T) {
 	t.Parallel()
 	const now = 100 * inSeconds
 	for _, tt := range []struct {
 		name    string
 		change  func(*set[int])
 		want    bool
-		evicted uint64
+		entries int64
 	}{
-		{"all in use", func(*set[int]) {}, false, 0},
-		{"one came once", func(s *set[int]) { s.again.And(^uint32(1 << 3)) }, true, 1},
-		{"one has expired", func(s *set[int]) { s.until[5] = now }, true, 0},
-		{"one is of before the clock was set back", func(s *set[int]) { s.until[5] = now + 61*inSeconds }, true, 0},
-		{"one is free", func(s *set[int]) { s.place[2].Store(nil); s.until[2] = 0 }, true, 0},
-		{"somebody else writes", func(s *set[int]) { s.again.Store(0); s.mu.Lock() }, false, 0},
+		{"all in use", func(*set[int]) {}, false, 8},
+		{"one has expired", func(s *set[int]) { s.until[5] = now }, true, 8},
+		{"one is of before the clock was set back", func(s *set[int]) { s.until[5] = now + 61*inSeconds }, true, 8},
+		{"one is free", func(s *set[int]) { s.place[2].Store(nil); s.until[2] = 0 }, true, 9}, // which the count does not know
+		{"somebody else writes", func(s *set[int]) { s.until[5] = now; s.mu.Lock() }, false, 8},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -61,26 +60,49 @@ func TestVictim(t *testing.T) {
 					t.Fatal("no room")
 				}
 			}
-			for i := range ways {
-				s.used(i)
-			}
 			tt.change(s)
-			for i := range ways { // as the place says
-				if e := s.place[i].Load(); e != nil {
-					e.until = s.until[i]
-				}
+			if got := table.put(0, goodEntry("new", now, now+10*inSeconds)); got != tt.want || table.entries.Load() != tt.entries {
+				t.Errorf("room %v, %d entries; want %v, %d", got, table.entries.Load(), tt.want, tt.entries)
 			}
-			got := false
-			for range 2000 { // it depends on chance whether what came once gives way
-				got = got || table.put(0, goodEntry("new", now, now+10*inSeconds))
+			if e, _ := s.get(0, "new"); (e != nil) != tt.want {
+				t.Errorf("%+v", e)
 			}
-			if got != tt.want || table.evictions.Load() != tt.evicted {
-				t.Errorf("room %v, %d evicted; want %v, %d", got, table.evictions.Load(), tt.want, tt.evicted)
-			}
-			if e, place := s.get(0, "new"); (e != nil) != tt.want || e != nil && s.again.Load()&(1<<place) != 0 {
-				t.Errorf("%+v in place %d, again %b", e, place, s.again.Load())
+			if e, place := s.get(0, "3"); e == nil || place != 4 { // places are taken from the last
+				t.Errorf("an entry that is good is gone: %+v in %d", e, place)
 			}
 		})
+	}
+}
+
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	table := newTable[int](64, 1<<20, time.Minute)
+	for i := range 64 {
+		until := 10 * inSeconds
+		if i%2 == 0 {
+			until = 5 * inSeconds
+		}
+		table.put(uint64(i), goodEntry("x", 1, until))
+	}
+	for range 8 {
+		table.sweep(7 * inSeconds)
+	}
+	if n, bytes := table.entries.Load(), table.bytes.Load(); n != 4 || bytes != n*sizeOf(1) { // eight tokens of one text in a set are one
+		t.Errorf("%d entries, %d bytes", n, bytes)
+	}
+}
+
+func TestDoorkeeper(t *testing.T) {
+	t.Parallel()
+	d := newDoorkeeper(8)
+	const a, b = 0x1234567800000001, 0x8765432100000001 // of one place
+	d.note(a)
+	if !d.knows(a) || d.knows(b) {
+		t.Error("the first is not known, or the second is")
+	}
+	d.note(b)
+	if d.knows(a) || !d.knows(b) || len(d) != 32 {
+		t.Error("the second has not taken the place")
 	}
 }
 

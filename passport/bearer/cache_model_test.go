@@ -135,7 +135,7 @@ func runModel(tb testing.TB, program []byte) bearer.CacheStats {
 			cfg.Entries, cfg.PerSubject = 64, -1
 		}
 		if program[0]&4 != 0 {
-			cfg.Bytes = 34 << 10
+			cfg.Bytes = 26 << 10
 		}
 		program = program[1:]
 	}
@@ -202,10 +202,9 @@ func TestCacheModel(t *testing.T) {
 		s := runModel(t, program)
 		sum.Hits += s.Hits
 		sum.Misses += s.Misses
-		sum.Evictions += s.Evictions
 		sum.Refused += s.Refused
 	}
-	if sum.Hits < 10_000 || sum.Misses < 10_000 || sum.Evictions == 0 || sum.Refused == 0 { // else it has shown nothing
+	if sum.Hits < 10_000 || sum.Misses < 10_000 || sum.Refused == 0 { // else it has shown nothing
 		t.Errorf("%+v", sum)
 	}
 	t.Logf("%+v", sum)

@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"math/bits"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,14 +11,16 @@ import (
 
 // table is where a cache keeps its entries: sets of a few places each, of which the hash of a token chooses one. It is
 // read without a lock. Each write concerns one set, and a writer that finds another one there goes away.
+//
+// An entry keeps its place until it expires: a newcomer takes one that is free, and otherwise none. So nobody can put
+// anybody out, and as no entry is good for longer than a minute or so, there is room soon for those who come again.
 type table[U any] struct {
-	sets      []set[U] // a power of two
-	maxAge    int64    // no entry is good for longer, in nanoseconds
-	maxBytes  int64
-	bytes     atomic.Int64
-	entries   atomic.Int64
-	evictions atomic.Uint64
-	hand      atomic.Uint64 // where sweep goes on
+	sets     []set[U] // a power of two
+	maxAge   int64    // no entry is good for longer, in nanoseconds
+	maxBytes int64
+	bytes    atomic.Int64
+	entries  atomic.Int64
+	hand     atomic.Uint64 // where sweep goes on
 }
 
 // ways is how many places a set has.
@@ -28,11 +29,10 @@ const ways = 8
 // set is three cache lines: a reader needs the first and the second, a writer looks at no entry to choose among them.
 type set[U any] struct {
 	tags  [ways]atomic.Uint32 // bits of the hash of what is in each place
-	again atomic.Uint32       // a bit for each place: what is there was found again
 	mu    sync.Mutex          // of writers; nobody waits for it
-	_     [20]byte
+	_     [24]byte
 	place [ways]atomic.Pointer[entry[U]]
-	until [ways]int64 // of the entries, for writers
+	until [ways]int64 // of the entries, for writers; zero where there is none
 }
 
 // entry is a token that was found good. It does not change.
@@ -48,14 +48,16 @@ func (e *entry[U]) goodAt(now time.Time) bool {
 	return e.from <= t && t < e.until
 }
 
-// sizeOf estimates what an entry takes that has a token of that length: its text, twice what is decoded of it, the members
-// of the claims, and what is the same for all. It was measured with the tokens of this module's server.
-func sizeOf(length int) int64 { return 1<<10 + 4*int64(length) }
+// sizeOf estimates what an entry takes that has a token of that length: its text and its claims, the members of which are
+// listed, and what is the same for all. It was measured with tokens like those of this module's server.
+func sizeOf(length int) int64 { return 1<<10 + 3*int64(length) }
 
 func newTable[U any](entries int, maxBytes int64, maxAge time.Duration) table[U] {
-	n := 1 << bits.Len(uint((entries+ways-1)/ways-1))
-	return table[U]{sets: make([]set[U], n), maxBytes: maxBytes, maxAge: int64(maxAge)}
+	return table[U]{sets: make([]set[U], powerOfTwo((entries+ways-1)/ways)), maxBytes: maxBytes, maxAge: int64(maxAge)}
 }
+
+// powerOfTwo returns the first that is not less than n, which is at least 1.
+func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
 
 // The low bits of a hash choose the set, the high ones are the tag.
 func (t *table[U]) setOf(hash uint64) *set[U] { return &t.sets[hash&uint64(len(t.sets)-1)] }
@@ -74,15 +76,8 @@ func (s *set[U]) get(hash uint64, text string) (*entry[U], int) {
 	return nil, 0
 }
 
-// used notes that what is in that place was found again.
-func (s *set[U]) used(place int) {
-	if bit := uint32(1) << place; s.again.Load()&bit == 0 { // all cores read it: a write only when there is news
-		s.again.Or(bit)
-	}
-}
-
-// put takes e in and reports whether there was room. In its set it takes the place of an entry of the same token, else
-// one of an expired entry or a free one, and else, now and then, that of one that nobody has asked for again.
+// put takes e in and reports whether there was room: in its set in the place of an entry of the same token, or else in
+// one that is free, and below maxBytes.
 func (t *table[U]) put(hash uint64, e *entry[U]) bool {
 	s := t.setOf(hash)
 	if !s.mu.TryLock() {
@@ -99,7 +94,7 @@ func (t *table[U]) put(hash uint64, e *entry[U]) bool {
 func (t *table[U]) putLocked(s *set[U], hash uint64, e *entry[U]) (ok, full bool) {
 	old, i := s.get(hash, e.text)
 	if old == nil {
-		if i = t.victim(s, e.from); i < 0 {
+		if i = t.free(s, e.from); i < 0 {
 			return false, false
 		}
 		old = s.place[i].Load()
@@ -112,80 +107,72 @@ func (t *table[U]) putLocked(s *set[U], hash uint64, e *entry[U]) (ok, full bool
 		t.bytes.Add(-grown)
 		return false, true
 	}
-	switch {
-	case old == nil:
+	if old == nil {
 		t.entries.Add(1)
-	case t.goodAt(old.until, e.from) && old.text != e.text:
-		t.evictions.Add(1)
 	}
 	s.tags[i].Store(tagOf(hash))
 	s.place[i].Store(e)
 	s.until[i] = e.until
-	s.again.And(^(uint32(1) << i))
 	return true, false
 }
 
-// victim returns the place that a newcomer may take, -1 for none. The set is locked.
-//
-// What came again is safe. What came once gives way in one of eight cases: if it always did, then of more tokens than there
-// is room for, which come in turn, none would still be there when it comes again.
-func (t *table[U]) victim(s *set[U], now int64) int {
-	free := -1
-	for i := range s.until {
+// free returns a place with nothing in it that is good, -1 for none. The set is locked.
+func (t *table[U]) free(s *set[U], now int64) int {
+	empty := -1
+	for i, until := range s.until {
 		switch {
-		case s.until[i] == 0:
-			free = i
-		case !t.goodAt(s.until[i], now):
-			return i
+		case until == 0:
+			empty = i
+		case !t.goodAt(until, now):
+			return i // which gives its memory back
 		}
 	}
-	if free >= 0 {
-		return free
-	}
-	if i := rand.IntN(8 * ways); i < ways && s.again.Load()&(1<<i) == 0 {
-		return i
-	}
-	return -1
+	return empty
 }
 
 // goodAt reports whether an entry that ends at until is good: what ends later than any can was made before the clock was
 // set back.
 func (t *table[U]) goodAt(until, now int64) bool { return now < until && until <= now+t.maxAge }
 
-// sweep makes room in a table that has no bytes left: it frees what has expired, and what nobody has asked for again,
-// in the next few sets. Each newcomer that finds no room has it done once, so room is made as fast as it is asked for.
+// sweep empties the places of what has expired in the next few sets, when there are no bytes left. Each newcomer that
+// finds no room has it done once, so room is made as fast as it is asked for.
 func (t *table[U]) sweep(now int64) {
 	const steps = 8
 	from := t.hand.Add(steps) - steps
 	for i := range uint64(min(steps, len(t.sets))) {
-		t.free(t.setOf(from+i), now)
+		s := t.setOf(from + i)
+		if s.mu.TryLock() {
+			t.emptyLocked(s, now)
+			s.mu.Unlock()
+		}
 	}
 }
 
-func (t *table[U]) free(s *set[U], now int64) {
-	if !s.mu.TryLock() {
-		return
-	}
-	defer s.mu.Unlock()
-	again := s.again.Load()
+func (t *table[U]) emptyLocked(s *set[U], now int64) {
 	for i := range s.place {
-		good := t.goodAt(s.until[i], now)
 		e := s.place[i].Load()
-		if e == nil || good && again&(1<<i) != 0 {
+		if e == nil || t.goodAt(s.until[i], now) {
 			continue
 		}
 		s.place[i].Store(nil)
 		s.until[i] = 0
 		t.bytes.Add(-sizeOf(len(e.text)))
 		t.entries.Add(-1)
-		if good {
-			t.evictions.Add(1)
-		}
 	}
 }
 
-// quotas counts what subjects have taken in, in windows of time. A subject is a cell chosen by a hash: the few that share
-// one share what they may take.
+// doorkeeper knows the tokens that have come once, by bits of their hashes. It forgets those whose place others take.
+type doorkeeper []atomic.Uint32
+
+// newDoorkeeper returns the doorkeeper of a cache of so many entries.
+func newDoorkeeper(entries int) doorkeeper { return make(doorkeeper, powerOfTwo(4*entries)) }
+
+func (d doorkeeper) at(hash uint64) *atomic.Uint32 { return &d[hash&uint64(len(d)-1)] }
+func (d doorkeeper) knows(hash uint64) bool        { return d.at(hash).Load() == tagOf(hash) }
+func (d doorkeeper) note(hash uint64)              { d.at(hash).Store(tagOf(hash)) }
+
+// quotas counts what is noted of subjects, in windows of time. A subject is a cell chosen by a hash: the few that share
+// one share what they may have.
 type quotas struct {
 	cells []atomic.Uint64 // a power of two; the window's low 48 bits, then 16 bits of count
 	most  uint64
@@ -196,10 +183,10 @@ func newQuotas(entries, most int) quotas {
 	if most < 0 {
 		return quotas{}
 	}
-	return quotas{cells: make([]atomic.Uint64, 1<<bits.Len(uint(entries-1))), most: uint64(min(most, 1<<16-1))}
+	return quotas{cells: make([]atomic.Uint64, powerOfTwo(entries)), most: uint64(min(most, 1<<16-1))}
 }
 
-// take reports whether that subject may take one more in that window, and counts it then. At the border of two windows
+// take reports whether that subject may have one more in that window, and counts it then. At the border of two windows
 // a subject may have twice its quota.
 func (q quotas) take(subject uint64, window int64) bool {
 	if len(q.cells) == 0 {
