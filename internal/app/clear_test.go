@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/seal"
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 )
@@ -114,14 +116,7 @@ func TestSealingGoesOnAfterAnInterruption(t *testing.T) {
 		root, der := clearDatabase(t, dir)
 		text := mintIn(t, dir)
 		// Back to how it was on the way: the marker says that sealing goes on, and some is in the clear.
-		key, err := seal.ReadFile(filepath.Join(dir, "master.key"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		box, err := seal.Parse(key)
-		if err != nil {
-			t.Fatal(err)
-		}
+		box := boxOf(t, dir)
 		damage(t, dir, "UPDATE secrets SET value = x'"+hex.EncodeToString(box.Seal("secret", "master", []byte("countersign: sealing")))+"' WHERE name = 'master'")
 		if statement != "" {
 			damage(t, dir, strings.NewReplacer("%root", hex.EncodeToString(root), "%key", hex.EncodeToString(der)).Replace(statement))
@@ -136,6 +131,95 @@ func TestSealingGoesOnAfterAnInterruption(t *testing.T) {
 			t.Fatal(err)
 		}
 		refusedIn(t, dir, []string{"there is none at"})
+	}
+}
+
+// boxOf returns what opens the secrets of a database that has its master key beside it.
+func boxOf(t testing.TB, dir string) *seal.Box {
+	t.Helper()
+	key, err := seal.ReadFile(filepath.Join(dir, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := seal.Parse(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return box
+}
+
+// Somebody reads the database while it is sealed, such as a backup. The server starts all the same, keeps nobody waiting
+// for it, and what it has sealed counts as sealed only when it is in no file any more.
+func TestSealingBesideAReader(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	root, _ := clearDatabase(t, dir)
+	state := func() string {
+		s := openDB(t, dir)
+		defer s.Close()
+		marker, err := s.Secret(t.Context(), "master")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := boxOf(t, dir).Open("secret", "master", marker)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	end := reading(t, dir)
+	text := mintIn(t, dir)
+	if got := state(); got != "countersign: sealing" || found(t, dir, root) == "" {
+		t.Errorf("beside a reader the marker says %q, and the root stands in %q", got, found(t, dir, root))
+	}
+	end()
+	verifyIn(t, dir, text)
+	if got := state(); got != "countersign: sealed" || found(t, dir, root) != "" {
+		t.Errorf("afterwards the marker says %q, and the root stands in %q", got, found(t, dir, root))
+	}
+}
+
+// reading reads the database until the end that it returns is called.
+func reading(t testing.TB, dir string) (end func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "countersign.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { _ = db.Close() })
+	for _, statement := range []string{"BEGIN", "SELECT count(*) FROM secrets"} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() { _ = db.Close() }
+}
+
+// A key that was deleted while somebody read the database, by whatever process, is forgotten when the reader has gone.
+func TestDeletedSecretsAreForgottenLater(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openDB(t, dir)
+	defer s.Close()
+	secret := []byte("0123456789abcdefPRIVATE")
+	if err := s.AddKey(t.Context(), store.SigningKey{ID: "k", Algorithm: "ES256", Private: secret}, ""); err != nil {
+		t.Fatal(err)
+	}
+	end := reading(t, dir)
+	if err := s.DeleteKey(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Start(t, "data="+dir)
+	time.Sleep(1500 * time.Millisecond) // in which the server tries in vain
+	if found(t, dir, secret) == "" {
+		t.Fatal("the reader has not kept the key in the WAL: this test shows nothing")
+	}
+	end()
+	for deadline := time.Now().Add(20 * time.Second); found(t, dir, secret) != ""; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it still stands in %s", found(t, dir, secret))
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/countersign-auth/countersign/internal/seal"
 	"github.com/countersign-auth/countersign/internal/store"
@@ -26,6 +27,9 @@ const (
 	marksSealing = "countersign: sealing"
 	marksSealed  = "countersign: sealed"
 )
+
+// scrubPatience is how long sealing waits for those who read from the database.
+const scrubPatience = 5 * time.Second
 
 // openBox returns what opens the secrets in the store. A new database, and one of a version that did not seal, is put under the
 // master key that is given or, if there is none, under a new one in a file beside it. Over a database that has a
@@ -63,7 +67,7 @@ func (a *App) openBox(ctx context.Context) (*seal.Box, error) {
 		return nil, err
 	}
 	if sealed > 0 || !unmarked {
-		if err := a.scrub(ctx); err != nil { // the next start will find the marker as it is, and try again
+		if err := a.scrubFor(ctx, scrubPatience); err != nil { // the next start will find the marker as it is, and try again
 			a.log.LogAttrs(ctx, slog.LevelWarn, "the database's write-ahead log may still hold secrets that are sealed now; start the server once more when nothing else uses the database", slog.Any("error", err))
 			return box, nil
 		}
@@ -219,14 +223,6 @@ func (a *App) Reseal(ctx context.Context) (n int, err error) {
 		n++
 	}
 	return n, nil
-}
-
-// scrub has the store forget what was replaced, where that takes more than replacing.
-func (a *App) scrub(ctx context.Context) error {
-	if s, ok := a.Store.(interface{ Scrub(context.Context) error }); ok {
-		return s.Scrub(ctx)
-	}
-	return nil
 }
 
 // MasterKeyID names the master key that secrets are sealed under, and tells nothing of it.

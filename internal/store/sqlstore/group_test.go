@@ -62,7 +62,7 @@ func together(t *testing.T, s *Store, writes ...func() error) []error {
 
 func createUser(s *Store, id string) func() error {
 	return func() error {
-		u, c := store.User{ID: id, EmailKey: id}, store.Credential{Method: "m", Key: id, Data: []byte{}}
+		u, c := store.User{ID: id, EmailKey: id, Epoch: "e"}, store.Credential{Method: "m", Key: id, Data: []byte{}}
 		return s.CreateUser(context.Background(), u, c)
 	}
 }

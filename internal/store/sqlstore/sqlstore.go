@@ -27,9 +27,10 @@ var migrations embed.FS
 // Store is a [store.Store] in one SQLite file. Several processes on one host may open the same file.
 // It is safe for concurrent use.
 type Store struct {
-	write *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
-	group group   // has that connection
-	read  reader
+	write    *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
+	group    group   // has that connection
+	read     reader
+	scrubber *sql.DB // one connection, which waits for nobody
 }
 
 var _ store.Store = (*Store)(nil)
@@ -40,14 +41,13 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
-	s := &Store{}
-	var err error
-	if s.write, err = open(path, 1); err != nil {
+	write, writeErr := open(path, 1, busyTimeout)
+	read, readErr := open(path, max(2, runtime.GOMAXPROCS(0)), busyTimeout)
+	scrubber, scrubErr := open(path, 1, 0)
+	if err := errors.Join(writeErr, readErr, scrubErr); err != nil { // of the path, and so of all three
 		return nil, err
 	}
-	if s.read.db, err = open(path, max(2, runtime.GOMAXPROCS(0))); err != nil {
-		return nil, errors.Join(err, s.write.Close())
-	}
+	s := &Store{write: write, read: reader{db: read}, scrubber: scrubber}
 	if err := migrateTogether(ctx, s.write); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.Close())
 	}
@@ -82,11 +82,12 @@ func prepareFile(path string) error {
 // busyTimeout is how long other processes may keep anybody from writing before that is an error.
 const busyTimeout = 5 * time.Second
 
-// open returns a pool whose connections all carry the pragmas: given in the DSN, they reach each one.
-func open(path string, connections int) (*sql.DB, error) {
+// open returns a pool whose connections all carry the pragmas: given in the DSN, they reach each one. They are opened when
+// they are needed, and wait that long for others.
+func open(path string, connections int, timeout time.Duration) (*sql.DB, error) {
 	q := url.Values{
 		"_pragma": {
-			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+			fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 			"secure_delete(ON)", // writes zeros over what is deleted: no key and no session stays in the file when it is gone
 		},
 		"_txlock": {"immediate"},
@@ -147,10 +148,9 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Close implements [store.Store]. It waits for the writes that are under way.
-func (s *Store) Close() error { return errors.Join(s.group.close(), s.read.close(), s.write.Close()) }
-
-// scrub is Scrub for what need not be certain.
-func (s *Store) scrub(ctx context.Context) { _ = s.Scrub(ctx) }
+func (s *Store) Close() error {
+	return errors.Join(s.group.close(), s.scrubber.Close(), s.read.close(), s.write.Close())
+}
 
 // commit has do write: all of it or nothing, and durably. Do may be called twice, the first time in vain.
 func (s *Store) commit(ctx context.Context, do func(*writer) error) error {
