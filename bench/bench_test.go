@@ -26,6 +26,8 @@ func TestParse(t *testing.T) {
 		{"-rounds -1", "at least 0"},
 		{"-connections 0", "at least 1"},
 		{"-check -only plain ceiling", "-only leaves nothing"},
+		{"-sessions 0 refresh", "-sessions"},
+		{"-check -only countersign refresh ceiling", ""},
 		{"-load-core 0", "must differ"},
 		{"-guesses 19 timing", "-guesses"},
 		{"-rounds 1 profile", ""},

@@ -25,6 +25,7 @@ type options struct {
 	otherLabel  string
 	neighbour   bool
 	guesses     int // of each kind, in timing
+	sessions    int // in the database, in refresh
 	check       bool
 }
 
@@ -57,6 +58,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.otherLabel, "other-label", "Countersign, other build", "name of that row")
 	flags.BoolVar(&o.neighbour, "neighbour", false, "run a busy loop beside the servers on their core (storm)")
 	flags.IntVar(&o.guesses, "guesses", 300, "guesses of each kind (timing)")
+	flags.IntVar(&o.sessions, "sessions", 1_000_000, "sessions of nobody in the database (refresh)")
 	flags.BoolVar(&o.check, "check", false, "exit with 1 when a target is missed")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -91,6 +93,9 @@ func (o options) validate() error {
 	}
 	if o.guesses < 20 { // the statistics are approximations
 		errs = append(errs, errors.New("-guesses must be at least 20"))
+	}
+	if o.sessions < 1 {
+		errs = append(errs, errors.New("-sessions must be at least 1"))
 	}
 	if o.serverCore == o.loadCore {
 		errs = append(errs, errors.New("-server-core and -load-core must differ"))
