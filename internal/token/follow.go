@@ -101,7 +101,7 @@ func (s *Service) load(ctx context.Context) error {
 	}
 	keys, err := s.unsealAll(records)
 	if err != nil {
-		s.complain.about(ctx, slog.LevelError, "a signing key cannot be opened, and is not used", err)
+		s.complain.about(ctx, slog.LevelError, "a signing key cannot be opened: it is not used, or used as it last was", err)
 	}
 	if len(keys) == 0 {
 		return fmt.Errorf("signing keys: %w", err)

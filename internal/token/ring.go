@@ -30,6 +30,8 @@ type ringKey struct {
 	signsAt   time.Time
 	// endsAt is when the last token that the key signed has expired; zero while no other follows it.
 	endsAt time.Time
+	// sealed is what the store has of it.
+	sealed []byte
 }
 
 // newRing returns the ring of these keys, the one written last first. A key signs until one that was written after it does,
@@ -72,6 +74,18 @@ func (r *ring) signing(now time.Time) int {
 		}
 	}
 	return len(r.keys) - 1
+}
+
+// find returns the key of that id and algorithm; the zero value if there is none.
+func (r *ring) find(id string, alg jwt.Algorithm) ringKey {
+	if r != nil {
+		for _, k := range r.keys {
+			if k.ID() == id && k.Algorithm() == alg {
+				return k
+			}
+		}
+	}
+	return ringKey{}
 }
 
 // holds reports whether key, and not only one of its id, is in the ring.

@@ -82,6 +82,26 @@ func TestOvertaken(t *testing.T) {
 	}
 }
 
+// A key whose successor is retired before it signs goes on.
+func TestSuccessorRetired(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := open(t, newStore(t), config(t, c.Now))
+	next, err := s.Rotate(t.Context(), false)
+	if err == nil {
+		err = s.Retire(t.Context(), next.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.add(24 * time.Hour)
+	readKeys(t, s)
+	if k := s.Keys(); len(k) != 1 || !k[0].EndsAt.IsZero() {
+		t.Fatalf("%+v", k)
+	}
+	good(t, s, mint(t, s))
+}
+
 func TestSchedule(t *testing.T) {
 	t.Parallel()
 	c, path := newClock(), filepath.Join(t.TempDir(), "c.db")

@@ -3,6 +3,7 @@ package token_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -144,6 +145,14 @@ func keyOf(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	return u.Header.KeyID
+}
+
+// readKeys has s read the keys again.
+func readKeys(t testing.TB, s *token.Service) {
+	t.Helper()
+	if _, err := s.Verify(t.Context(), forge(t, "unknown")); !errors.Is(err, jwt.ErrUnknownKey) {
+		t.Fatal(err)
+	}
 }
 
 // eventually waits for what follows on its own, however busy the machine is.
