@@ -45,15 +45,17 @@ type App struct {
 	issuer string
 	log    *slog.Logger
 	now    func() time.Time
+	steady func() time.Time // never ahead, unlike now
 }
 
 // Open opens the store and makes the services. Addr is where the server listens, or would: it is the issuer until one
-// is set. A nil now means time.Now.
+// is set. Now is the clock; nil means the machine's, which may jump: then what cannot be undone goes by another one.
 func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger, now func() time.Time) (_ *App, err error) {
+	steady := now
 	if now == nil {
-		now = time.Now
+		now, steady = time.Now, newSteadyClock()
 	}
-	a := &App{Config: cfg, log: log, now: now}
+	a := &App{Config: cfg, log: log, now: now, steady: steady}
 	if a.Store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -98,7 +100,7 @@ func (a *App) openTokens(ctx context.Context) (err error) {
 		Secret: []byte(cfg.Secret.Reveal()), InsecureAllowShortSecret: cfg.InsecureAllowShortSecret,
 		Box: a.box, Algorithm: jwt.Algorithm(cfg.Algorithm), RotateEvery: cfg.RotateEvery, PublishAhead: cfg.PublishAhead, Claims: claims,
 		LegacySecret: []byte(cfg.LegacySecret.Reveal()), LegacyUntil: cfg.AcceptLegacyUntil,
-		Log: a.log, Now: a.now,
+		Log: a.log, Now: a.now, Steady: a.steady,
 	})
 	return err
 }

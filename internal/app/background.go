@@ -37,7 +37,7 @@ func (a *App) sweep(ctx context.Context) {
 			return
 		case <-time.After(wait):
 		}
-		more, err := a.Store.DeleteExpired(ctx, a.now(), sweepStep)
+		more, err := a.sweepOnce(ctx)
 		if err != nil && ctx.Err() == nil {
 			a.log.LogAttrs(ctx, slog.LevelWarn, "what has expired was not deleted", slog.Any("error", err))
 		}
@@ -46,4 +46,9 @@ func (a *App) sweep(ctx context.Context) {
 			wait = sweepPause
 		}
 	}
+}
+
+// sweepOnce deletes some of what has expired, and reports whether there may be more.
+func (a *App) sweepOnce(ctx context.Context) (more bool, err error) {
+	return a.Store.DeleteExpired(ctx, a.steady(), sweepStep)
 }

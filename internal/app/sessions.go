@@ -11,7 +11,7 @@ import (
 
 // openSessions makes what keeps sessions and knows which have ended.
 func (a *App) openSessions(ctx context.Context, keys func(purpose string) []byte) (err error) {
-	if a.Revoked, err = revocation.New(a.Store, revocation.Config{Log: a.log, Now: a.now}); err != nil {
+	if a.Revoked, err = revocation.New(a.Store, revocation.Config{Log: a.log, Now: a.now, Steady: a.steady}); err != nil {
 		return err
 	}
 	if err := a.Revoked.Load(ctx); err != nil {

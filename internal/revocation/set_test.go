@@ -68,6 +68,34 @@ func TestSetHoldsWhatLives(t *testing.T) {
 	}
 }
 
+// TestClockJump has the clock an hour ahead for a while, in which the set forgets nothing and misses nothing.
+func TestClockJump(t *testing.T) {
+	t.Parallel()
+	clock, db := newClock(), open(t)
+	set := newSet(t, db, revocation.Config{Now: clock.now, Steady: func() time.Time { return start }})
+	user(t, db, "mike", "e-mike")
+	session(t, db, "mike", "s1")
+	session(t, db, "mike", "s2")
+	end(t, db, "mike", "s1", start.Add(16*time.Minute))
+	load(t, set)
+	clock.advance(time.Hour)
+	end(t, db, "mike", "s2", start.Add(16*time.Minute)) // by a node whose clock is right
+	load(t, set)
+	set.Prune()
+	if hashes, _ := set.Alive(10); len(hashes) != 0 {
+		t.Errorf("%d hashes in the feed", len(hashes))
+	}
+	clock.advance(-time.Hour)
+	for _, id := range []string{"s1", "s2"} {
+		if !set.Ended(id, "") {
+			t.Errorf("%s goes on", id)
+		}
+	}
+	if hashes, _ := set.Alive(10); len(hashes) != 2 {
+		t.Errorf("%d hashes in the feed", len(hashes))
+	}
+}
+
 // TestAddIsIdempotent has the same revocation from this process and from the store, and once more for a longer time.
 func TestAddIsIdempotent(t *testing.T) {
 	t.Parallel()

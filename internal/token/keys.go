@@ -45,7 +45,7 @@ func (s *Service) openRing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := newRing(keys, s.Lifetime(), s.cfg.Now())
+	r, err := newRing(keys, s.Lifetime(), s.cfg.Now(), s.cfg.Steady())
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (s *Service) add(ctx context.Context, key *jwt.Key, atOnce bool) (KeyInfo, 
 	case err != nil:
 		return KeyInfo{}, fmt.Errorf("signing keys: %w", err)
 	case len(records) >= maxKeys:
-		return KeyInfo{}, fmt.Errorf("%w: %d, of which each goes %v after it has last signed", ErrTooMany, len(records), s.Lifetime())
+		return KeyInfo{}, fmt.Errorf("%w: %d, of which each goes %v after it has last signed", ErrTooMany, len(records), s.Lifetime()+keepOver)
 	}
 	newest := ""
 	if len(records) > 0 {

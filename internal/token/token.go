@@ -44,8 +44,8 @@ type Config struct {
 	LegacyUntil  time.Time
 	// Log receives what goes wrong while keys are followed; nil means none.
 	Log *slog.Logger
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
+	// Now is the clock; nil means time.Now. Steady is one that does not jump ahead, for what cannot be undone; nil means Now.
+	Now, Steady func() time.Time
 }
 
 // Leeway is how far the clocks of the services that mint and check tokens may differ.
@@ -77,6 +77,9 @@ type Service struct {
 func Open(ctx context.Context, keys store.Keys, cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Steady == nil {
+		cfg.Steady = cfg.Now
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
