@@ -15,12 +15,12 @@ const (
 	sweepPause = 50 * time.Millisecond
 )
 
-// Start begins what the server does beside answering requests: it follows the revocations and keys that other nodes
-// write, and deletes what has expired. It ends with ctx, or when stop is called, which waits for it.
+// Start begins what the server does beside answering requests: it follows the revocations, keys and settings of other
+// nodes, and deletes what has expired. It ends with ctx, or when stop is called, which waits for it.
 func (a *App) Start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context){a.Revoked.Run, a.Tokens.Run, a.sweep} {
+	for _, run := range []func(context.Context){a.Revoked.Run, a.Tokens.Run, a.followLifetime, a.sweep} {
 		running.Go(func() { run(ctx) })
 	}
 	return func() {

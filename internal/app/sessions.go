@@ -45,6 +45,6 @@ func (a *App) openFeed(padding []byte) (*revocation.Feed, error) {
 		return nil, nil
 	}
 	return revocation.NewFeed(a.Revoked, a.Tokens.SignFor, revocation.FeedConfig{
-		Issuer: a.issuer, Key: padding, Lifetime: a.Tokens.Lifetime(), Log: a.log, Now: a.now,
+		Issuer: a.issuer, Key: padding, Lifetime: a.Tokens.Lifetime, Log: a.log, Now: a.now,
 	})
 }

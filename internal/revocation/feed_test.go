@@ -333,7 +333,6 @@ func TestNewFeedRefuses(t *testing.T) {
 		"short key":    {set, sign, func(c *revocation.FeedConfig) { c.Key = secret[:15] }},
 		"too many":     {set, sign, func(c *revocation.FeedConfig) { c.MaxEntries = revocation.MaxEntries + 1 }},
 		"negative":     {set, sign, func(c *revocation.FeedConfig) { c.MaxEntries = -1 }},
-		"lifetime":     {set, sign, func(c *revocation.FeedConfig) { c.Lifetime = -1 }},
 	} {
 		cfg := good
 		tt.change(&cfg)
