@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 )
@@ -176,7 +177,7 @@ func TestTemplate(t *testing.T) {
 
 func TestTemplateSize(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log testkit.Log
 	cfg := config(t, time.Now)
 	cfg.Log = logTo(&log)
 	cfg.Claims = template(t, "a=$data.a", "b=$data.b", "c=$data.c", "d=constant")
@@ -223,7 +224,7 @@ func TestTemplateSize(t *testing.T) {
 // What the user writes takes no room from what the operator says, wherever it stands.
 func TestTemplateOperatorsFirst(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log testkit.Log
 	cfg := config(t, time.Now)
 	cfg.Log = logTo(&log)
 	cfg.Claims = template(t, "theme=$data.theme", "mail=$email", "tenant=acme", "id=$id", "restricted=$admin_data.restricted", "groups=$roles", "note=$data.note", "plan=$admin_data.plan")
