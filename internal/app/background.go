@@ -22,15 +22,15 @@ const (
 	scrubPause = time.Second
 )
 
-// Start begins what the server does beside answering requests: it follows the revocations and keys that other nodes
-// write, deletes what has expired, and has the store forget what was deleted. It ends with ctx, or when stop is called,
+// Start begins what the server does beside answering requests: it follows the revocations, keys and settings of other
+// nodes, deletes what has expired, and has the store forget what was deleted. It ends with ctx, or when stop is called,
 // which waits for it.
 func (a *App) Start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	sweep := func(ctx context.Context) { repeat(ctx, sweepEvery, a.sweep) }
 	scrub := func(ctx context.Context) { repeat(ctx, scrubPause, a.forget) }
-	for _, run := range []func(context.Context){a.Revoked.Run, a.Tokens.Run, sweep, scrub} {
+	for _, run := range []func(context.Context){a.Revoked.Run, a.Tokens.Run, a.followLifetime, sweep, scrub} {
 		running.Go(func() { run(ctx) })
 	}
 	return func() {
@@ -53,7 +53,7 @@ func repeat(ctx context.Context, wait time.Duration, do func(context.Context) ti
 
 // sweep deletes a step of what has expired.
 func (a *App) sweep(ctx context.Context) (wait time.Duration) {
-	more, err := a.Store.DeleteExpired(ctx, a.now(), sweepStep)
+	more, err := a.sweepOnce(ctx)
 	if err != nil && ctx.Err() == nil {
 		a.log.LogAttrs(ctx, slog.LevelWarn, "what has expired was not deleted", slog.Any("error", err))
 	}
@@ -98,4 +98,9 @@ func (a *App) scrubFor(ctx context.Context, patience time.Duration) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// sweepOnce deletes some of what has expired, and reports whether there may be more.
+func (a *App) sweepOnce(ctx context.Context) (more bool, err error) {
+	return a.Store.DeleteExpired(ctx, a.steady(), sweepStep)
 }

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/seal"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/jwt/jwk"
@@ -43,7 +45,7 @@ func (s *Service) openRing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := newRing(keys, s.Lifetime(), s.cfg.Now())
+	r, err := newRing(keys, s.Lifetime(), s.cfg.Now(), s.cfg.Steady())
 	if err != nil {
 		return err
 	}
@@ -104,50 +106,73 @@ func named(key *jwt.Key) (*jwt.Key, error) {
 
 // record returns the key as the store keeps it.
 func (s *Service) record(key *jwt.Key, createdAt, signsAt time.Time) (k store.SigningKey, err error) {
-	private := key.Secret()
-	if private == nil {
-		if private, err = key.MarshalPKCS8(); err != nil {
-			return k, err
-		}
+	secret, err := private(key)
+	if err != nil {
+		return k, err
 	}
 	k = store.SigningKey{ID: key.ID(), Algorithm: string(key.Algorithm()), CreatedAt: createdAt, SignsAt: signsAt}
 	kind, id := SealedAs(k)
-	k.Private = s.cfg.Box.Seal(kind, id, private)
+	k.Private = s.cfg.Box.Seal(kind, id, secret)
 	return k, nil
 }
 
-// unsealAll returns the keys of the records that can be opened, and what is wrong with the others. A key that is known
-// keeps its place in memory.
+// unsealAll returns the keys of the records that can be opened, and what is wrong with the others.
 func (s *Service) unsealAll(records []store.SigningKey) (keys []ringKey, err error) {
-	known := s.ring.Load()
-	for _, k := range records {
-		var key *jwt.Key
-		if known != nil && len(known.byID[k.ID]) > 0 {
-			key = known.byID[k.ID][0]
+	for _, r := range records {
+		k, faulty := s.unsealAnew(r)
+		if faulty != nil {
+			err = errors.Join(err, fmt.Errorf("signing key %s: %w", r.ID, faulty))
 		}
-		if key == nil || key.Algorithm() != jwt.Algorithm(k.Algorithm) {
-			var unsealErr error
-			if key, unsealErr = s.unseal(k); unsealErr != nil {
-				err = errors.Join(err, fmt.Errorf("signing key %s: %w", k.ID, unsealErr))
-				continue
-			}
+		if k.Key != nil {
+			keys = append(keys, ringKey{Key: k.Key, sealed: k.sealed, createdAt: r.CreatedAt, signsAt: r.SignsAt})
 		}
-		keys = append(keys, ringKey{Key: key, createdAt: k.CreatedAt, signsAt: k.SignsAt})
 	}
 	return keys, err
 }
 
+// unsealAnew opens a record if it is not as it was. A key that is only sealed anew keeps its place in memory, where caches
+// know it; even if it is sealed under a master key that is not at hand.
+func (s *Service) unsealAnew(r store.SigningKey) (ringKey, error) {
+	known := s.ring.Load().find(r.ID, jwt.Algorithm(r.Algorithm))
+	if known.Key != nil && bytes.Equal(known.sealed, r.Private) {
+		return known, nil
+	}
+	key, err := s.unseal(r)
+	switch {
+	case err == nil && known.Key != nil && same(known.Key, key):
+		key = known.Key
+	case errors.Is(err, seal.ErrOtherKey):
+		return known, err
+	}
+	return ringKey{Key: key, sealed: r.Private}, err
+}
+
+// same reports whether two keys of one algorithm are one.
+func same(a, b *jwt.Key) bool {
+	one, err1 := private(a)
+	other, err2 := private(b)
+	return err1 == nil && err2 == nil && bytes.Equal(one, other)
+}
+
+// private returns what is sealed of a key: the secret, or the private half as PKCS#8.
+func private(key *jwt.Key) ([]byte, error) {
+	if secret := key.Secret(); secret != nil {
+		return secret, nil
+	}
+	return key.MarshalPKCS8()
+}
+
 func (s *Service) unseal(k store.SigningKey) (*jwt.Key, error) {
 	kind, id := SealedAs(k)
-	private, err := s.cfg.Box.Open(kind, id, k.Private)
+	secret, err := s.cfg.Box.Open(kind, id, k.Private)
 	if err != nil {
 		return nil, err
 	}
 	alg, opt := jwt.Algorithm(k.Algorithm), jwt.KeyOptions{ID: k.ID}
 	if alg.Symmetric() {
-		return jwt.NewSecretKey(alg, private, opt)
+		return jwt.NewSecretKey(alg, secret, opt)
 	}
-	return jwt.ParsePKCS8(alg, private, opt)
+	return jwt.ParsePKCS8(alg, secret, opt)
 }
 
 // Rotate makes a new key, which signs when it has been published for long enough or, atOnce, now. The keys before it verify
@@ -186,7 +211,7 @@ func (s *Service) add(ctx context.Context, key *jwt.Key, atOnce bool) (KeyInfo, 
 	case err != nil:
 		return KeyInfo{}, fmt.Errorf("signing keys: %w", err)
 	case len(records) >= maxKeys:
-		return KeyInfo{}, fmt.Errorf("%w: %d, of which each goes %v after it has last signed", ErrTooMany, len(records), s.Lifetime())
+		return KeyInfo{}, fmt.Errorf("%w: %d, of which each goes %v after it has last signed", ErrTooMany, len(records), s.Lifetime()+keepOver)
 	}
 	newest := ""
 	if len(records) > 0 {

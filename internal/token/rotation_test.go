@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 )
@@ -32,31 +33,70 @@ func TestRotation(t *testing.T) {
 	if keyOf(t, mint(t, s)) != keyOf(t, old) {
 		t.Error("a new key signs before it has been published for long enough")
 	}
-	c.add(10*time.Minute - time.Second)
+	c.Advance(10*time.Minute - time.Second)
 	last := mint(t, s)
 	if keyOf(t, last) != keyOf(t, old) {
 		t.Error("a new key signs a second early")
 	}
-	c.add(time.Second)
+	c.Advance(time.Second)
 	next := mint(t, s)
 	if got := states(s); got != "signs verifies" || keyOf(t, next) == keyOf(t, old) {
 		t.Fatalf("keys: %s", got)
 	}
 	tok := good(t, s, last)
-	c.add(15*time.Minute + token.Leeway - 2*time.Second) // as late as any token of the old key can be taken
+	c.Advance(15*time.Minute + token.Leeway - 2*time.Second) // as late as any token of the old key can be taken
 	good(t, s, last)
 	if !s.Live(tok) || states(s) != "signs verifies" {
 		t.Error("the old key is gone before its last token has expired")
 	}
-	c.add(token.Leeway + 2*time.Second)
+	c.Advance(token.Leeway + 2*time.Second)
 	eventually(t, "the old key is deleted", func() bool { return states(s) == "signs" })
 	if s.Live(tok) {
 		t.Error("a token of a deleted key is live")
 	}
-	eventually(t, "it is deleted from the store too", func() bool {
+	inStore := func() int {
 		keys, err := st.SigningKeys(t.Context())
-		return err == nil && len(keys) == 1
-	})
+		if err != nil {
+			t.Error(err)
+		}
+		return len(keys)
+	}
+	c.Advance(time.Hour - 2*time.Second)
+	time.Sleep(600 * time.Millisecond)
+	if n := inStore(); n != 2 || states(s) != "signs" {
+		t.Errorf("an hour is not over, and the store has %d keys; %s", n, states(s))
+	}
+	c.Advance(2 * time.Second)
+	eventually(t, "it is deleted from the store too", func() bool { return inStore() == 1 })
+}
+
+// A clock that is ahead for a while has a key unused for as long, and changes nothing else.
+func TestClockJump(t *testing.T) {
+	t.Parallel()
+	for name, jump := range map[string]time.Duration{"an hour": time.Hour, "ten years": 10 * 365 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, st := newClock(), newStore(t)
+			cfg := config(t, c.Now)
+			cfg.RotateEvery = 24 * time.Hour
+			begin := c.Now()
+			if jump > time.Hour { // which is kept in any case
+				cfg.Steady = func() time.Time { return begin }
+			}
+			s := open(t, st, cfg)
+			run(t, s)
+			text := mint(t, s)
+			if _, err := s.Rotate(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			c.Advance(jump)
+			eventually(t, "only the new key is there", func() bool { return states(s) == "signs" })
+			time.Sleep(600 * time.Millisecond) // in which it is not deleted
+			c.Advance(-jump)
+			eventually(t, "both are there", func() bool { return states(s) == "signs verifies" })
+			good(t, s, text)
+		})
+	}
 }
 
 // What a newer key takes over at once, a pending one does not get back.
@@ -71,7 +111,7 @@ func TestOvertaken(t *testing.T) {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	c.add(time.Hour)
+	c.Advance(time.Hour)
 	if got := keyOf(t, mint(t, s)); got != now.ID {
 		t.Errorf("%s signs, want %s and not %s", got, now.ID, pending.ID)
 	}
@@ -80,6 +120,26 @@ func TestOvertaken(t *testing.T) {
 			t.Errorf("the first key ends at %v", k.EndsAt)
 		}
 	}
+}
+
+// A key whose successor is retired before it signs goes on.
+func TestSuccessorRetired(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := open(t, newStore(t), config(t, c.Now))
+	next, err := s.Rotate(t.Context(), false)
+	if err == nil {
+		err = s.Retire(t.Context(), next.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Advance(24 * time.Hour)
+	readKeys(t, s)
+	if k := s.Keys(); len(k) != 1 || !k[0].EndsAt.IsZero() {
+		t.Fatalf("%+v", k)
+	}
+	good(t, s, mint(t, s))
 }
 
 func TestSchedule(t *testing.T) {
@@ -94,12 +154,12 @@ func TestSchedule(t *testing.T) {
 	}
 	begin := c.Now()
 	for turn := 1; turn <= 3; turn++ {
-		c.add(begin.Add(time.Duration(turn)*cfg.RotateEvery - 10*time.Minute - time.Second).Sub(c.Now()))
+		c.Advance(begin.Add(time.Duration(turn)*cfg.RotateEvery - 10*time.Minute - time.Second).Sub(c.Now()))
 		time.Sleep(600 * time.Millisecond)
 		if got := states(nodes[0]); got != "signs" {
 			t.Fatalf("turn %d: too early: %s", turn, got)
 		}
-		c.add(time.Second)
+		c.Advance(time.Second)
 		eventually(t, "a new key is published everywhere", func() bool {
 			for _, n := range nodes {
 				if states(n) != "pending signs" {
@@ -112,8 +172,8 @@ func TestSchedule(t *testing.T) {
 		if at := nodes[1].Keys()[0].SignsAt; states(nodes[1]) != "pending signs" || !at.Equal(begin.Add(time.Duration(turn)*cfg.RotateEvery)) {
 			t.Fatalf("turn %d: %s, signs at %v", turn, states(nodes[1]), at)
 		}
-		c.add(time.Hour)
-		eventually(t, "the old key is deleted everywhere", func() bool {
+		c.Advance(time.Hour)
+		eventually(t, "the old key verifies nowhere", func() bool {
 			for _, n := range nodes {
 				if states(n) != "signs" {
 					return false
@@ -140,7 +200,7 @@ func TestAlgorithmBySetting(t *testing.T) {
 	run(t, s)
 	eventually(t, "a key of the new algorithm is published", func() bool { return states(s) == "pending signs" })
 	old := mint(t, s)
-	c.add(10 * time.Minute)
+	c.Advance(10 * time.Minute)
 	if alg := good(t, s, mint(t, s)).Key.Algorithm(); alg != jwt.EdDSA {
 		t.Errorf("signed with %s", alg)
 	}
@@ -304,7 +364,7 @@ func TestUnknownKeyObeysItsContext(t *testing.T) {
 
 func TestTheLastGoodKeysStay(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log testkit.Log
 	st := &counted{Keys: newStore(t)}
 	cfg := config(t, time.Now)
 	cfg.Log = logTo(&log)
