@@ -110,15 +110,16 @@ func harmless(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrConflict)
 }
 
-// begin begins a transaction of that durability, on a new connection when there is none.
+// begin begins a transaction of that durability, on a new connection when there is none. It returns [store.ErrBusy] when
+// another process writes for longer than w has patience.
 func (w *writer) begin(d durability) error {
 	if err := w.connect(d); err != nil {
 		w.discard()
 		return err
 	}
-	for waited := time.Duration(0); ; waited += busyPause {
+	for deadline := time.Now().Add(w.patience); ; {
 		_, err := w.exec("BEGIN IMMEDIATE")
-		if !errors.Is(err, store.ErrBusy) || waited >= w.patience {
+		if !errors.Is(err, store.ErrBusy) || !time.Now().Before(deadline) {
 			return err
 		}
 		time.Sleep(busyPause)
