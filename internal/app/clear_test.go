@@ -182,13 +182,19 @@ func TestSealingBesideAReader(t *testing.T) {
 // reading reads the database until the end that it returns is called.
 func reading(t testing.TB, dir string) (end func()) {
 	t.Helper()
+	return beside(t, dir, "BEGIN", "SELECT count(*) FROM secrets")
+}
+
+// beside does what another process may do with the database, until the end that it returns is called.
+func beside(t testing.TB, dir string, statements ...string) (end func()) {
+	t.Helper()
 	db, err := sql.Open("sqlite", filepath.Join(dir, "countersign.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { _ = db.Close() })
-	for _, statement := range []string{"BEGIN", "SELECT count(*) FROM secrets"} {
+	for _, statement := range statements {
 		if _, err := db.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
