@@ -134,6 +134,56 @@ func TestSealingGoesOnAfterAnInterruption(t *testing.T) {
 	}
 }
 
+// Who can write to the database takes its marker away, so that a secret in the clear looks like one of an earlier version.
+func TestWithoutItsMarkerNothingIsTakenInTheClear(t *testing.T) {
+	t.Parallel()
+	key, err := jwt.GenerateKey(jwt.ES256, jwt.KeyOptions{ID: "slipped-in"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := key.MarshalPKCS8()
+	if err != nil {
+		t.Fatal(err)
+	}
+	insert := "INSERT INTO signing_keys (id, algorithm, private, created_at, signs_at, seq) SELECT '" + key.ID() + "', 'ES256', x'" + hex.EncodeToString(der) +
+		"', created_at, signs_at, seq + 1 FROM signing_keys"
+	const unmark = "DELETE FROM secrets WHERE name = 'master'; "
+	for name, c := range map[string]struct{ statements, is string }{
+		"another signing key":             {unmark + insert, "signing key ES256 slipped-in is not sealed"},
+		"the root":                        {unmark + "UPDATE secrets SET value = randomblob(32) WHERE name = 'root'", "secret root is not sealed"},
+		"a signing key, and the root new": {unmark + "DELETE FROM secrets; " + insert, "signing key ES256 slipped-in is not sealed"},
+	} {
+		dir := t.TempDir()
+		text := mintIn(t, dir)
+		damage(t, dir, unmark)
+		refusedIn(t, dir, []string{"sealed under", "the key given is"}, "MASTER_KEY="+seal.Generate())
+		verifyIn(t, dir, text) // for all that is there is sealed
+		if got := markOf(t, dir); got != "countersign: sealed" {
+			t.Errorf("%s: the new marker says %q", name, got)
+		}
+		damage(t, dir, c.statements)
+		for range 2 { // nor does the second start
+			refusedIn(t, dir, []string{c.is, "what marks it as sealed is missing", "docs/keys.md"})
+		}
+	}
+}
+
+// markOf returns what the marker says.
+func markOf(t testing.TB, dir string) string {
+	t.Helper()
+	s := openDB(t, dir)
+	defer s.Close()
+	marker, err := s.Secret(t.Context(), "master")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := boxOf(t, dir).Open("secret", "master", marker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // boxOf returns what opens the secrets of a database that has its master key beside it.
 func boxOf(t testing.TB, dir string) *seal.Box {
 	t.Helper()
@@ -154,27 +204,14 @@ func TestSealingBesideAReader(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	root, _ := clearDatabase(t, dir)
-	state := func() string {
-		s := openDB(t, dir)
-		defer s.Close()
-		marker, err := s.Secret(t.Context(), "master")
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := boxOf(t, dir).Open("secret", "master", marker)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
 	end := reading(t, dir)
 	text := mintIn(t, dir)
-	if got := state(); got != "countersign: sealing" || found(t, dir, root) == "" {
+	if got := markOf(t, dir); got != "countersign: sealing" || found(t, dir, root) == "" {
 		t.Errorf("beside a reader the marker says %q, and the root stands in %q", got, found(t, dir, root))
 	}
 	end()
 	verifyIn(t, dir, text)
-	if got := state(); got != "countersign: sealed" || found(t, dir, root) != "" {
+	if got := markOf(t, dir); got != "countersign: sealed" || found(t, dir, root) != "" {
 		t.Errorf("afterwards the marker says %q, and the root stands in %q", got, found(t, dir, root))
 	}
 }
