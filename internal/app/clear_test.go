@@ -3,10 +3,8 @@ package app_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,30 +19,6 @@ import (
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 )
-
-// clearDatabase makes a database as the version before sealing did, and returns its secrets: the root key and the private
-// half of the signing key.
-func clearDatabase(t testing.TB, dir string) (root, der []byte) {
-	t.Helper()
-	s := openDB(t, dir)
-	defer s.Close()
-	key, err := jwt.GenerateKey(jwt.ES256, jwt.KeyOptions{ID: "old"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if der, err = key.MarshalPKCS8(); err != nil {
-		t.Fatal(err)
-	}
-	root = make([]byte, 32)
-	_, _ = rand.Read(root)
-	_, rootErr := s.FirstSecret(t.Context(), "root", root)
-	now := time.Now()
-	keyErr := s.AddKey(t.Context(), store.SigningKey{ID: "old", Algorithm: "ES256", Private: der, CreatedAt: now, SignsAt: now}, "")
-	if err := errors.Join(rootErr, keyErr); err != nil {
-		t.Fatal(err)
-	}
-	return root, der
-}
 
 // found reports whether a file of the database holds part of a secret.
 func found(t testing.TB, dir string, secret []byte) (where string) {
@@ -69,7 +43,7 @@ func found(t testing.TB, dir string, secret []byte) (where string) {
 func TestClearSecretsAreSealed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	root, der := clearDatabase(t, dir)
+	root, der := earlierDatabase(t, dir)
 	scalar := der[36:68] // the private number; what follows is public
 	if found(t, dir, root) == "" || found(t, dir, scalar) == "" {
 		t.Fatal("the test does not find what is there")
@@ -113,7 +87,7 @@ func TestSealingGoesOnAfterAnInterruption(t *testing.T) {
 		"before the last write":  "",
 	} {
 		dir := t.TempDir()
-		root, der := clearDatabase(t, dir)
+		root, der := earlierDatabase(t, dir)
 		text := mintIn(t, dir)
 		// Back to how it was on the way: the marker says that sealing goes on, and some is in the clear.
 		box := boxOf(t, dir)
@@ -203,7 +177,7 @@ func boxOf(t testing.TB, dir string) *seal.Box {
 func TestSealingBesideAReader(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	root, _ := clearDatabase(t, dir)
+	root, _ := earlierDatabase(t, dir)
 	end := reading(t, dir)
 	text := mintIn(t, dir)
 	if got := markOf(t, dir); got != "countersign: sealing" || found(t, dir, root) == "" {
@@ -272,7 +246,7 @@ func TestManyFirstStarts(t *testing.T) {
 	for _, old := range []bool{false, true} {
 		dir := t.TempDir()
 		if old {
-			clearDatabase(t, dir)
+			earlierDatabase(t, dir)
 		} else if err := openDB(t, dir).Close(); err != nil { // so that the migrations are not what is tested
 			t.Fatal(err)
 		}
