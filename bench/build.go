@@ -16,7 +16,7 @@ import (
 // quietly leaves a row out would be read as one that ran.
 func requireTools(o options) error {
 	tools := []string{"go", "taskset"}
-	if o.runs("profile") {
+	if o.runs("profile") || o.runs("ceiling") {
 		tools = append(tools, "wrk")
 	}
 	if o.wants(groupExpress) {
@@ -32,7 +32,7 @@ func requireTools(o options) error {
 		return fmt.Errorf("not found in PATH: %s (on Debian: apt-get install wrk util-linux nodejs npm golang)",
 			strings.Join(missing, ", "))
 	}
-	for _, path := range []string{"express/app.mjs", "mongowire/main.go", "plainjwt/main.go", "plaingo/main.go"} {
+	for _, path := range []string{"express/app.mjs", "mongowire/main.go", "plainjwt/main.go", "plaingo/main.go", "constant/main.go"} {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%w: run this from the bench folder", err)
 		}
@@ -46,6 +46,11 @@ func (b *bench) binary(name string) string { return filepath.Join(b.tmp, name) }
 func (b *bench) build(ctx context.Context) error {
 	if b.wants(groupCountersign) {
 		if err := b.goBuild(ctx, "..", "countersign", "./cmd/countersign"); err != nil {
+			return err
+		}
+	}
+	if b.runs("ceiling") {
+		if err := b.goBuild(ctx, ".", "constant", "./constant"); err != nil {
 			return err
 		}
 	}

@@ -33,6 +33,9 @@ type crowd struct {
 	Clients  int
 	Requests [][]byte // client n keeps sending the n-th, in a circle
 	Want     []byte   // in every right answer
+	// Refresh takes the refresh token out of each answer and sends it in the next
+	// request.
+	Refresh bool
 	// MayRefuse lets a refusal pass for an answer: it is counted apart, and the
 	// client comes back when it was told to.
 	MayRefuse bool

@@ -110,6 +110,11 @@ func (c *loadClient) loop(begin time.Time, stop <-chan struct{}) error {
 		}
 		c.spans = append(c.spans, span{sent, time.Since(begin), isRefusal})
 		c.answers.Add(1)
+		if c.crowd.Refresh {
+			if err := c.takeRefreshToken(); err != nil {
+				return err
+			}
+		}
 		if isRefusal {
 			select {
 			case <-stop:
@@ -118,6 +123,14 @@ func (c *loadClient) loop(begin time.Time, stop <-chan struct{}) error {
 		}
 	}
 	return nil
+}
+
+func (c *loadClient) takeRefreshToken() error {
+	token, err := refreshTokenIn(c.body)
+	if err == nil {
+		c.wire, err = refreshWith(token).wire(c.conn.RemoteAddr().String())
+	}
+	return err
 }
 
 func closed(c <-chan struct{}) bool {

@@ -25,6 +25,7 @@ type options struct {
 	otherLabel  string
 	neighbour   bool
 	guesses     int // of each kind, in timing
+	sessions    int // in the database, in refresh
 	check       bool
 }
 
@@ -45,10 +46,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		fmt.Fprintf(stderr, "bench [flags] [scenario ...], some of %s (default all)\n", strings.Join(scenarioNames(), ", "))
 		flags.PrintDefaults()
 	}
-	flags.IntVar(&o.rounds, "rounds", 3, "rounds over all servers; the median is shown")
+	flags.IntVar(&o.rounds, "rounds", 0, "rounds over all servers, of which the median is shown; 0 is 5 in ceiling and 3 elsewhere")
 	flags.DurationVar(&o.duration, "duration", 5*time.Second, "load on each server in a round, in whole seconds")
 	flags.DurationVar(&o.warmup, "warmup", 2*time.Second, "load on each server before what is counted, in whole seconds; 0 for none")
-	flags.IntVar(&o.connections, "connections", 32, "connections that wrk keeps open (profile)")
+	flags.IntVar(&o.connections, "connections", 32, "connections that wrk keeps open (profile, ceiling)")
 	flags.IntVar(&o.serverCore, "server-core", 0, "core of the servers")
 	flags.IntVar(&o.loadCore, "load-core", 1, "core of the load and of this program")
 	flags.IntVar(&o.maxProcs, "gomaxprocs", 1, "GOMAXPROCS of the Go servers")
@@ -57,6 +58,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.otherLabel, "other-label", "Countersign, other build", "name of that row")
 	flags.BoolVar(&o.neighbour, "neighbour", false, "run a busy loop beside the servers on their core (storm)")
 	flags.IntVar(&o.guesses, "guesses", 300, "guesses of each kind (timing)")
+	flags.IntVar(&o.sessions, "sessions", 1_000_000, "sessions of nobody in the database (refresh)")
 	flags.BoolVar(&o.check, "check", false, "exit with 1 when a target is missed")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -79,8 +81,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 
 func (o options) validate() error {
 	var errs []error
-	if o.rounds < 1 || o.connections < 1 || o.maxProcs < 1 {
-		errs = append(errs, errors.New("-rounds, -connections and -gomaxprocs must be at least 1"))
+	if o.rounds < 0 || o.connections < 1 || o.maxProcs < 1 {
+		errs = append(errs, errors.New("-connections and -gomaxprocs must be at least 1, -rounds at least 0"))
 	}
 	// wrk takes no fractions.
 	if o.duration < time.Second || o.duration%time.Second != 0 {
@@ -91,6 +93,9 @@ func (o options) validate() error {
 	}
 	if o.guesses < 20 { // the statistics are approximations
 		errs = append(errs, errors.New("-guesses must be at least 20"))
+	}
+	if o.sessions < 1 {
+		errs = append(errs, errors.New("-sessions must be at least 1"))
 	}
 	if o.serverCore == o.loadCore {
 		errs = append(errs, errors.New("-server-core and -load-core must differ"))

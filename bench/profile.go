@@ -14,6 +14,10 @@ type request struct {
 	path   string
 	header http.Header
 	body   string
+	// tokens is a file with a token a line, tokenCount in all, of which wrk sends
+	// each in the Authorization header once, and then again from the beginning.
+	tokens     string
+	tokenCount int
 }
 
 // A wrkLoad is one kind of load by wrk.
@@ -30,13 +34,17 @@ var profileLoad = wrkLoad{
 	title: "GET /user/profile with an HS256 token",
 	prepare: func(ctx context.Context, i *instance) (request, error) {
 		token, err := i.logIn(ctx, i.account)
-		return request{
-			method: http.MethodGet,
-			path:   "/user/profile",
-			header: http.Header{"Authorization": {"Bearer " + token}},
-		}, err
+		return profileRequest(token), err
 	},
 	want: "You made it to the secure route",
+}
+
+func profileRequest(token string) request {
+	return request{
+		method: http.MethodGet,
+		path:   "/user/profile",
+		header: http.Header{"Authorization": {"Bearer " + token}},
+	}
 }
 
 // profile compares reads of the profile, and what the servers take to start.

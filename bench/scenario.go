@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ type scenario struct {
 	name   string
 	groups []string // that have rows in it
 	needs  []string // groups without which its targets cannot be checked
+	rounds int      // unless the command line says how many
 	run    func(*bench, context.Context) (section, error)
 }
 
@@ -26,11 +28,13 @@ type section interface {
 }
 
 var scenarios = []scenario{
-	{"profile", groups, []string{groupCountersign, groupExpress}, (*bench).profile},
-	{"logins", groups, groups, (*bench).logins},
-	{"storm", groups, []string{groupCountersign}, (*bench).storm},
-	{"flood", []string{groupCountersign}, []string{groupCountersign}, (*bench).flood},
-	{"timing", []string{groupCountersign}, []string{groupCountersign}, (*bench).timing},
+	{"profile", groups, []string{groupCountersign, groupExpress}, 3, (*bench).profile},
+	{"ceiling", []string{groupCountersign}, []string{groupCountersign}, 5, (*bench).ceiling},
+	{"refresh", []string{groupCountersign}, []string{groupCountersign}, 3, (*bench).refresh},
+	{"logins", groups, groups, 3, (*bench).logins},
+	{"storm", groups, []string{groupCountersign}, 3, (*bench).storm},
+	{"flood", []string{groupCountersign}, []string{groupCountersign}, 3, (*bench).flood},
+	{"timing", []string{groupCountersign}, []string{groupCountersign}, 3, (*bench).timing},
 }
 
 func scenarioNames() []string {
@@ -61,6 +65,8 @@ func chooseScenarios(names []string) ([]scenario, error) {
 // one scenario did to a server shows in the next.
 func (b *bench) scenario(ctx context.Context, s scenario) (_ section, err error) {
 	b.progress("scenario %s", s.name)
+	defer func(asked int) { b.rounds = asked }(b.rounds)
+	b.rounds = cmp.Or(b.rounds, s.rounds)
 	b.dir = filepath.Join(b.tmp, s.name)
 	if err := os.Mkdir(b.dir, 0o700); err != nil {
 		return nil, err

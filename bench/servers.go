@@ -33,6 +33,7 @@ type server struct {
 	readyPath   string
 	readyStatus int
 
+	constant bool // answers the same bytes to everything
 	startup  bool // measure cold start and idle memory
 	baseline bool // the ratio is taken to this one
 	subject  bool // the targets are about this one
@@ -92,10 +93,10 @@ func (b *bench) express(ctx context.Context, secret string) (server, error) {
 	}, nil
 }
 
-// countersign is without limits and log. A variable that is appended to env
-// wins over an earlier one.
+// countersign is without limits and log; without a secret it signs with a key of
+// its own. A variable that is appended to env wins over an earlier one.
 func (b *bench) countersign(name, label, secret string) server {
-	return server{
+	s := server{
 		name:  name,
 		label: label,
 		group: groupCountersign,
@@ -103,7 +104,6 @@ func (b *bench) countersign(name, label, secret string) server {
 		env: []string{
 			b.goMaxProcs(),
 			"COUNTERSIGN_DATA=" + filepath.Join(b.dir, name+"-data"),
-			"COUNTERSIGN_JWT_SECRET=" + secret,
 			"COUNTERSIGN_LIMITS_INSECURE_DISABLED=true",
 			"COUNTERSIGN_ACCESS_LOG=off",
 		},
@@ -112,6 +112,10 @@ func (b *bench) countersign(name, label, secret string) server {
 		},
 		readyPath: "/healthz", readyStatus: http.StatusOK,
 	}
+	if secret != "" {
+		s.env = append(s.env, "COUNTERSIGN_JWT_SECRET="+secret)
+	}
+	return s
 }
 
 func (b *bench) plain(mode, label, secret string) server {

@@ -53,6 +53,9 @@ func (b *bench) hammer(ctx context.Context, l wrkLoad, i *instance, r request, d
 	if err != nil {
 		return sample{}, err
 	}
+	if r.tokens != "" && !i.constant && result.Requests > int64(r.tokenCount) {
+		return sample{}, fmt.Errorf("%s: answered %d requests with %d tokens: some came twice", i.label, result.Requests, r.tokenCount)
+	}
 	took := time.Duration(result.DurationUS) * time.Microsecond
 	return sample{
 		perSecond: float64(result.Requests) / took.Seconds(),
@@ -81,6 +84,9 @@ func (b *bench) wrk(ctx context.Context, base string, r request, d time.Duration
 	cmd.Env = append(b.baseEnv(), "BENCH_METHOD="+r.method)
 	if r.body != "" {
 		cmd.Env = append(cmd.Env, "BENCH_BODY="+r.body)
+	}
+	if r.tokens != "" {
+		cmd.Env = append(cmd.Env, "BENCH_TOKENS="+r.tokens)
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stderr bytes.Buffer

@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -60,6 +61,7 @@ type evaluation struct {
 	token string
 	now   time.Time
 
+	scratch    []byte // for jws
 	parts      parts
 	jws        jws
 	header     joseHeader
@@ -70,6 +72,23 @@ type evaluation struct {
 	iss, sub, jti string
 	aud           []string
 	exp, nbf, iat time.Time
+}
+
+// evaluations are those of Verify. Nothing that it returns refers to one, or to its scratch.
+var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
+
+// maxScratch is the largest that is kept. Nearly all are far smaller.
+const maxScratch = 2 * DefaultMaxBytes
+
+// release gives e back for the next token, with nothing of this one.
+func (e *evaluation) release() {
+	scratch := e.scratch[:0]
+	clear(scratch[:cap(scratch)])
+	if cap(scratch) > maxScratch {
+		scratch = nil
+	}
+	*e = evaluation{scratch: scratch}
+	evaluations.Put(e)
 }
 
 // The checks that need no expectation. [DecodeUnverified] makes these alone.
@@ -119,7 +138,7 @@ func (e *evaluation) checkShape() (vd verdict) {
 }
 
 func (e *evaluation) checkEncoding() (vd verdict) {
-	e.jws, vd = e.parts.decode(e.token)
+	e.jws, vd = e.parts.decode(e.token, &e.scratch)
 	return vd
 }
 

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"hash"
 	"math/big"
+	"slices"
 )
 
 // DefaultMaxBytes is the longest token that is looked at unless [Expect] says otherwise, and the longest that
@@ -18,7 +19,7 @@ import (
 const DefaultMaxBytes = 8 << 10
 
 // jws is a JWS in compact serialization (RFC 7515 section 3.1), taken apart: the layer that knows bytes and
-// nothing of claims. All slices share one buffer.
+// nothing of claims. The payload has memory of its own, which a Token keeps; all else shares a buffer.
 type jws struct {
 	input     []byte // what is signed: the first two parts as sent, with the dot between them
 	header    []byte
@@ -45,14 +46,15 @@ func scanShape(token string) (parts, verdict) {
 	var p [4]int
 	dots := 0
 	for i := range len(token) {
-		c := token[i]
-		if c == '.' {
+		switch classes[token[i]] {
+		case base64URL:
+		case dot:
 			if dots == len(p) {
 				return parts{}, fail(ErrMalformed, "there are too many parts")
 			}
 			p[dots] = i
 			dots++
-		} else if !isBase64URL(c) {
+		default:
 			return parts{}, fail(ErrMalformed, "there is a character that base64url does not have")
 		}
 	}
@@ -71,41 +73,55 @@ func scanShape(token string) (parts, verdict) {
 	return parts{p[0], p[1]}, pass("three parts of base64url")
 }
 
-// isBase64URL looks c up in two masks: this is the one loop that sees every byte of every token.
-func isBase64URL(c byte) bool {
-	const (
-		low  uint64 = 1<<'-' | (1<<10-1)<<'0'
-		high uint64 = 1<<('_'-64) | (1<<26-1)<<('A'-64) | (1<<26-1)<<('a'-64)
-	)
-	if c < 64 {
-		return low>>c&1 == 1
-	}
-	return c < 128 && high>>(c-64)&1 == 1
-}
+// The classes of bytes in a token. The rest is none.
+const (
+	base64URL = 1 + iota
+	dot
+)
 
-// decode decodes the three parts of a token that scanShape has passed.
-func (p parts) decode(token string) (jws, verdict) {
-	buf := make([]byte, p.second, p.second+base64.RawURLEncoding.DecodedLen(len(token)))
-	copy(buf, token)
-	t := jws{input: buf[:p.second:p.second]}
+// classes is a table because the loop over it is the one that sees every byte of every token.
+var classes = func() (classes [256]byte) {
+	for c := range classes {
+		if c := byte(c); '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '-' || c == '_' {
+			classes[c] = base64URL
+		}
+	}
+	classes['.'] = dot
+	return classes
+}()
+
+// decode decodes the three parts of a token that scanShape has passed. All but the payload goes into scratch, which is
+// replaced by a larger one where it must be.
+func (p parts) decode(token string, scratch *[]byte) (jws, verdict) {
+	payload := token[p.first+1 : p.second]
+	header, signature := token[:p.first], token[p.second+1:]
+	size := p.second + strict.DecodedLen(len(header)) + strict.DecodedLen(len(signature))
+	buf := slices.Grow((*scratch)[:0], size)[:size]
+	*scratch = buf
+	t := jws{input: take(&buf, copy(buf, token[:p.second]))}
 	for _, part := range [...]struct {
 		into *[]byte
+		buf  []byte
 		text string
 		bad  string
 	}{
-		{&t.header, token[:p.first], "the header is not canonical base64url"},
-		{&t.payload, token[p.first+1 : p.second], "the payload is not canonical base64url"},
-		{&t.signature, token[p.second+1:], "the signature is not canonical base64url"},
+		{&t.header, take(&buf, strict.DecodedLen(len(header))), header, "the header is not canonical base64url"},
+		{&t.payload, make([]byte, strict.DecodedLen(len(payload))), payload, "the payload is not canonical base64url"},
+		{&t.signature, buf, signature, "the signature is not canonical base64url"},
 	} {
-		from := len(buf)
-		to := from + strict.DecodedLen(len(part.text))
-		if _, err := strict.Decode(buf[from:to], []byte(part.text)); err != nil {
+		if _, err := strict.Decode(part.buf, []byte(part.text)); err != nil {
 			return jws{}, fail(ErrMalformed, part.bad)
 		}
-		buf = buf[:to]
-		*part.into = buf[from:to:to]
+		*part.into = part.buf
 	}
 	return t, pass("canonical, so the token has one spelling")
+}
+
+// take cuts the first n bytes off buf.
+func take(buf *[]byte, n int) []byte {
+	first := (*buf)[:n:n]
+	*buf = (*buf)[n:]
+	return first
 }
 
 // signJWS returns the compact serialization of payload under this header, signed.

@@ -113,10 +113,12 @@ func (x *Expect) validate() error {
 // Verify returns the token when every check passes, and otherwise an [*Error] for the first that failed, in the
 // order that [Verifier.Explain] shows. ctx is for the [KeySet].
 func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
-	e := evaluation{v: v, ctx: ctx, token: token, now: v.expect.Now()}
-	for _, c := range &allChecks {
-		if vd := c.run(&e); vd.status == Fail {
-			return nil, vd.asError(c.name)
+	e := evaluations.Get().(*evaluation)
+	defer e.release()
+	e.v, e.ctx, e.token, e.now = v, ctx, token, v.expect.Now()
+	for i := range allChecks {
+		if vd := allChecks[i].run(e); vd.status == Fail {
+			return nil, vd.asError(allChecks[i].name)
 		}
 	}
 	return &Token{

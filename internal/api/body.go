@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"sync"
@@ -50,18 +49,6 @@ func AppendString(b []byte, s string) []byte {
 	if !onlyOf(s, &inHTML) {
 		text, _ := json.Marshal(s) // strings always marshal
 		return append(b, text...)
-	}
-	return append(append(append(b, '"'), s...), '"')
-}
-
-// appendLogString appends s as slog writes it: unlike [AppendString] with <, > and & as they are.
-func appendLogString(b []byte, s string) []byte {
-	if !onlyOf(s, &inJSON) {
-		var text bytes.Buffer
-		enc := json.NewEncoder(&text)
-		enc.SetEscapeHTML(false)
-		_ = enc.Encode(s) // strings always marshal
-		return append(b, bytes.TrimSuffix(text.Bytes(), []byte("\n"))...)
 	}
 	return append(append(append(b, '"'), s...), '"')
 }

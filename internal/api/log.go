@@ -71,7 +71,7 @@ func (f *front) log(r *http.Request, rec *recorder, start time.Time) {
 		a.status = http.StatusOK
 	}
 	l, direct := f.cfg.Log.Handler().(*lines)
-	if !direct || l.out == nil {
+	if !direct || l.out == nil || !a.plain() {
 		f.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", a.attrs()...)
 		return
 	}
@@ -93,17 +93,20 @@ func (a *access) attrs() []slog.Attr {
 	}
 }
 
-// append appends the line that slog.JSONHandler writes for attrs.
+// plain reports whether nothing in the line has to be escaped. The id is a plain one anyway.
+func (a *access) plain() bool { return onlyOf(a.method, &inJSON) && onlyOf(a.path, &inJSON) }
+
+// append appends the line that slog.JSONHandler writes for attrs, which must be plain.
 func (a *access) append(b []byte, now time.Time) []byte {
 	b = append(b, `{"time":"`...)
 	b = now.AppendFormat(b, time.RFC3339Nano)
-	b = append(b, `","level":"INFO","msg":"request","request_id":`...)
-	b = appendLogString(b, a.id)
-	b = append(b, `,"method":`...)
-	b = appendLogString(b, a.method)
-	b = append(b, `,"path":`...)
-	b = appendLogString(b, a.path)
-	b = append(b, `,"status":`...)
+	b = append(b, `","level":"INFO","msg":"request","request_id":"`...)
+	b = append(b, a.id...)
+	b = append(b, `","method":"`...)
+	b = append(b, a.method...)
+	b = append(b, `","path":"`...)
+	b = append(b, a.path...)
+	b = append(b, `","status":`...)
 	b = strconv.AppendInt(b, int64(a.status), 10)
 	b = append(b, `,"bytes":`...)
 	b = strconv.AppendInt(b, a.bytes, 10)

@@ -36,7 +36,7 @@ func BenchmarkProfile(b *testing.B) {
 		for i := range tokens {
 			id := fmt.Sprintf("0190f0a2-5b1c-7c1e-9d53-%012x", i)
 			tokens[i] = "Bearer " + testkit.Forge(testkit.Secret, `{"alg":"HS256","typ":"JWT"}`, fmt.Sprintf(
-				`{"iss":%[1]q,"sub":%[2]q,"aud":%[1]q,"exp":%[3]d,"iat":%[4]d,"jti":%[2]q,"sid":%[2]q,"user":{"_id":%[2]q,"email":"mike@example.com"}}`,
+				`{"iss":%[1]q,"sub":%[2]q,"aud":%[1]q,"exp":%[3]d,"iat":%[4]d,"jti":%[2]q,"sid":%[2]q,"epoch":"4f1c2a9be8d04c6fa1b2c3d4e5f60718","acr":"aal1","amr":["pwd"],"auth_time":%[4]d,"user":{"_id":%[2]q,"email":"mike@example.com"}}`,
 				s.URL, id, now+3600, now))
 		}
 		benchProfile(b, s, tokens...)

@@ -179,3 +179,41 @@ func TestLoginIgnoresWhatItDoesNotKnow(t *testing.T) {
 		}
 	}
 }
+
+// A browser is in one session at a time: a login replaces the one before, and where the tokens are to come in the answer, it
+// takes the cookies away, which no script could.
+func TestLoginReplacesTheSessionOfTheBrowser(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	b, _ := browse(t, s, "mike@example.com", "")
+	phone := logIn(t, s, "mike@example.com")
+	credentials := "email=mike@example.com&password=" + strings.ReplaceAll(testkit.Password, " ", "+")
+	before := b.cookies[refreshCookie]
+	if res := b.send(t, http.MethodPost, "/login", credentials+"&session=cookie"); res.Status != http.StatusOK {
+		t.Fatalf("%d %s", res.Status, res.Body)
+	}
+	wantNoTokens(t, s, before, "the session before")
+	if res := b.send(t, http.MethodGet, "/user/profile", ""); res.Status != http.StatusOK {
+		t.Errorf("the new one: %d %s", res.Status, res.Body)
+	}
+	before = b.cookies[refreshCookie]
+	res := b.send(t, http.MethodPost, "/login", credentials)
+	if res.Get("token") == "" || b.cookies[accessCookie] != "" || b.cookies[refreshCookie] != "" {
+		t.Fatalf("the cookies stay: %v %s", b.cookies, res.Body)
+	}
+	wantNoTokens(t, s, before, "the session of the cookies")
+	if res := b.send(t, http.MethodGet, "/user/profile", "", "Authorization: Bearer "+res.Get("token")); res.Status != http.StatusOK {
+		t.Errorf("the tokens of the answer: %d %s", res.Status, res.Body)
+	}
+	refreshed(t, s, phone.refresh)
+}
+
+// The answer to a refresh may come after that to a login, whose cookies it must not delete.
+func TestLateRefusalKeepsTheCookies(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	res := s.Do(t, s.Request(t, http.MethodPost, "/token/refresh", "", "Cookie: "+refreshCookie+"=csr_old"))
+	if res.Status != http.StatusUnauthorized || len(res.Header.Values("Set-Cookie")) > 0 {
+		t.Errorf("%d %v", res.Status, res.Header)
+	}
+}

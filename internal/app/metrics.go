@@ -28,7 +28,7 @@ func (a *App) Metrics() http.Handler {
 	for result, value := range map[string]func() uint64{
 		"rotated":  func() uint64 { return sessions().Rotated },
 		"repeated": func() uint64 { return sessions().Repeated },
-		"refused":  func() uint64 { s := sessions(); return s.Refused - s.Reused },
+		"refused":  func() uint64 { return sessions().Refused },
 		"reused":   func() uint64 { return sessions().Reused },
 	} {
 		counter("refreshes_total", "Refresh tokens presented, by what came of them.", prometheus.Labels{"result": result}, value)

@@ -169,7 +169,8 @@ func TestForgedRefreshTokensAreNoReuse(t *testing.T) {
 	forged := map[string]string{
 		"empty after the prefix": "csr_", "no prefix": strings.TrimPrefix(p.refresh, "csr_"), "truncated": p.refresh[:len(p.refresh)-1],
 		"padded": p.refresh + "=", "space": p.refresh + " ", "longer": p.refresh + "A", "upper case": strings.ToUpper(p.refresh),
-		"an access token": p.access, "long": strings.Repeat("csr_", 4000), "binary": "csr_\x00\xff",
+		"an access token": p.access, "line ends": "csr_" + strings.Repeat("\n", 40) + strings.Repeat("A", 51),
+		"line end": p.refresh[:50] + "\r\n" + p.refresh[50:len(p.refresh)-2], "long": strings.Repeat("csr_", 4000), "binary": "csr_\x00\xff",
 	}
 	for i := range raw { // every byte of session, generation, secret and MAC
 		b := append([]byte(nil), raw...)

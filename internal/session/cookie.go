@@ -1,10 +1,13 @@
 package session
 
 import (
+	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/problem"
 )
 
@@ -68,6 +71,26 @@ func (t Tokens) Deliver(w http.ResponseWriter, cookie bool) Answer {
 	setCookie(w, accessCookie, t.Access.Token, access)
 	setCookie(w, refreshCookie, t.Refresh, refresh)
 	return a
+}
+
+// Begin answers a login as Deliver does, and ends the session that the browser was in, whose cookies go: nobody would have
+// its tokens any more, and it would push others out of [Limits].PerUser.
+func (s *Service) Begin(w http.ResponseWriter, r *http.Request, t Tokens, cookie bool, client Client) Answer {
+	if before := r.CookiesNamed(refreshCookie); len(before) == 1 {
+		ctx, cancel := Lasting(r)
+		defer cancel()
+		user, id, err := s.Whose(ctx, before[0].Value, client)
+		if err == nil {
+			err = s.End(ctx, user, store.Which{Only: id})
+		}
+		if err != nil && !errors.Is(err, ErrInvalid) && !errors.Is(err, store.ErrNotFound) {
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "the session that a browser was in before goes on", slog.Any("error", err))
+		}
+	}
+	if !cookie {
+		ClearCookies(w, r)
+	}
+	return t.Deliver(w, cookie)
 }
 
 func seconds(d time.Duration) int { return int(d.Seconds()) }

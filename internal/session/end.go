@@ -17,9 +17,7 @@ func (s *Service) List(ctx context.Context, user store.User) ([]store.Session, e
 	now := s.Now()
 	alive := all[:0]
 	for _, record := range all {
-		if end := s.end(record); end.Before(record.ExpiresAt) { // the settings have changed
-			record.ExpiresAt = end
-		}
+		record.ExpiresAt = s.ends(record)
 		if record.Epoch == user.Epoch && now.Before(record.ExpiresAt) {
 			alive = append(alive, record)
 		}
@@ -36,6 +34,19 @@ func (s *Service) End(ctx context.Context, userID string, which store.Which) err
 	}
 	if n == 0 && which.Only != "" {
 		return store.ErrNotFound
+	}
+	return s.synced(ctx)
+}
+
+// EndOwn ends the session of a token that was verified, whether there is a record of it or not: the last refresh may have
+// been too long ago, or a command has made the token.
+func (s *Service) EndOwn(ctx context.Context, userID, session string) error {
+	err := s.End(ctx, userID, store.Which{Only: session})
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err := s.Store.Revoke(ctx, store.Revocation{Key: session, ExpiresAt: s.until(s.Now())}); err != nil {
+		return fmt.Errorf("end a session: %w", err)
 	}
 	return s.synced(ctx)
 }

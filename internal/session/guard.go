@@ -128,11 +128,11 @@ func (g *Guard) Holder(ctx context.Context, t *jwt.Token) (*token.Holder, bool, 
 	switch {
 	case !ok:
 		return nil, false, nil
+	case g.Revoked.Ended(holder.Session, holder.Epoch):
+		return nil, false, errEnded
 	case holder.Legacy, holder.Foreign:
 		ok, err := g.lookUp(ctx, &holder)
 		return &holder, ok, err
-	case g.Revoked.Ended(holder.Session, holder.Epoch):
-		return nil, false, errEnded
 	}
 	return &holder, true, nil
 }
@@ -143,12 +143,12 @@ func (g *Guard) live(t *jwt.Token, holder *token.Holder) bool {
 	return !holder.Legacy && !holder.Foreign && g.Tokens.Live(t) && !g.Revoked.Ended(holder.Session, holder.Epoch)
 }
 
-// lookUp reports whether the user of a token may come in who cannot be known from the token. One that only a service knows
-// which shares the secret is that service's matter.
+// lookUp reports whether the user of a token may come in who cannot be known from the token. Where services share the
+// secret, a user whom only they know is their matter.
 func (g *Guard) lookUp(ctx context.Context, holder *token.Holder) (bool, error) {
 	user, err := g.Users.User(ctx, holder.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return holder.Foreign && !holder.Legacy, nil
+		return holder.Foreign && !holder.Legacy && g.Tokens.Shared(), nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("user of a token: %w", err)

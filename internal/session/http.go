@@ -85,10 +85,7 @@ func (h *handler) refresh(w http.ResponseWriter, r *http.Request) error {
 			WithFields(problem.Field{Name: "refresh_token", Code: "missing", Detail: "This field is required."})
 	}
 	tokens, err := h.service.Refresh(r.Context(), text, ClientOf(w, r, h.Proxies))
-	if errors.Is(err, ErrInvalid) && cookie {
-		ClearCookies(w, r)
-	}
-	if err != nil {
+	if err != nil { // the cookies stay: by now the browser may have those of another session
 		return h.explain(err)
 	}
 	api.JSON(w, tokens.Deliver(w, cookie))
@@ -123,7 +120,7 @@ func (h *handler) logOut(w http.ResponseWriter, r *http.Request) error {
 		return problem.New(http.StatusBadRequest, "invalid_fields", "A field is not as it must be.").
 			WithFields(problem.Field{Name: "scope", Code: "unknown", Detail: "This field must be this, others or all."})
 	}
-	text, cookie, err := refreshTokenOf(r, body.RefreshToken)
+	text, _, err := refreshTokenOf(r, body.RefreshToken)
 	if err != nil {
 		return err
 	}
@@ -137,11 +134,11 @@ func (h *handler) logOut(w http.ResponseWriter, r *http.Request) error {
 		return problem.New(http.StatusBadRequest, "invalid_request", "The request has an access token and a refresh token; send one of them.")
 	}
 	// In a browser session the access token may have expired; the refresh token says the same.
-	user, session, err := h.service.Whose(r.Context(), text)
+	user, session, err := h.service.Whose(r.Context(), text, ClientOf(w, r, h.Proxies))
+	if errors.Is(err, ErrInvalid) {
+		ClearCookies(w, r)
+	}
 	if err != nil {
-		if errors.Is(err, ErrInvalid) && cookie {
-			ClearCookies(w, r)
-		}
 		return h.explain(err)
 	}
 	return h.end(w, r, user, session, body.Scope)
@@ -158,7 +155,7 @@ func (h *handler) end(w http.ResponseWriter, r *http.Request, user, session, sco
 	case scope == "others":
 		err = h.service.End(ctx, user, store.Which{Except: session})
 	default:
-		err = h.service.End(ctx, user, store.Which{Only: session})
+		err = h.service.EndOwn(ctx, user, session)
 	}
 	switch {
 	case err == nil:

@@ -58,7 +58,8 @@ func parseRefreshToken(key []byte, text string) (t refreshToken, ok bool) {
 		return t, false
 	}
 	b, err := refreshEncoding.DecodeString(encoded)
-	if err != nil || !hmac.Equal(b[signedBytes:], refreshMAC(key, b[:signedBytes])) {
+	if err != nil || len(b) != signedBytes+macBytes || // the decoder passes over line ends
+		!hmac.Equal(b[signedBytes:], refreshMAC(key, b[:signedBytes])) {
 		return t, false
 	}
 	copy(t.session[:], b)

@@ -52,6 +52,7 @@ type Config struct {
 		store.Users
 		store.Credentials
 		store.Sessions
+		store.Revocations
 	}
 	Tokens  *token.Service
 	Revoked Revoked
@@ -71,8 +72,8 @@ type Service struct {
 
 // Stats counts what a Service has done since the process began.
 type Stats struct {
-	// Opened sessions; refreshes that Rotated the token, that Repeated the successor it had, and that were Refused, of which
-	// Reused ended their session.
+	// Opened sessions; refreshes that Rotated the token, that Repeated the successor it had, that Reused an old one and so
+	// ended their session, and that were Refused for another reason.
 	Opened, Rotated, Repeated, Refused, Reused uint64
 }
 
@@ -141,6 +142,11 @@ func (s *Service) Open(ctx context.Context, l Login) (store.Session, Tokens, err
 		return store.Session{}, Tokens{}, fmt.Errorf("open a session: %w", err)
 	}
 	s.counts.opened.Add(1)
+	if s.Limits.PerUser > 0 {
+		if err := s.synced(ctx); err != nil { // of those that had to go for this one
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "a session was opened, and others may have ended", slog.Any("error", err))
+		}
+	}
 	tokens, err := s.tokens(record, l.User, t, now)
 	return record, tokens, err
 }
@@ -148,7 +154,7 @@ func (s *Service) Open(ctx context.Context, l Login) (store.Session, Tokens, err
 // tokens mints the access token that goes with a refresh token.
 func (s *Service) tokens(record store.Session, user store.User, t refreshToken, now time.Time) (Tokens, error) {
 	access, err := s.Tokens.Mint(token.Grant{
-		User: user, Session: record.ID, AuthAt: record.AuthAt, Methods: record.Methods, NotAfter: s.end(record),
+		User: user, Session: record.ID, AuthAt: record.AuthAt, Methods: record.Methods, NotAfter: s.ends(record),
 	})
 	if errors.Is(err, token.ErrEnded) { // in the very second in which it ends
 		return Tokens{}, ErrInvalid
@@ -165,6 +171,14 @@ func (s *Service) end(record store.Session) time.Time {
 		return record.CreatedAt.Add(s.Limits.Brief)
 	}
 	return record.CreatedAt.Add(s.Limits.Max)
+}
+
+// ends is when the session ends if it is not used again.
+func (s *Service) ends(record store.Session) time.Time {
+	if end := s.end(record); end.Before(record.ExpiresAt) { // the settings have changed
+		return end
+	}
+	return record.ExpiresAt
 }
 
 // expiry is when the session ends if it is not used after now.

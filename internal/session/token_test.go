@@ -16,6 +16,7 @@ func FuzzParseRefreshToken(f *testing.F) {
 	f.Add(good[:len(good)-1])
 	f.Add(strings.ToLower(good))
 	f.Add("csr_")
+	f.Add("csr_" + strings.Repeat("\n", 40) + strings.Repeat("A", 51))
 	f.Fuzz(func(t *testing.T, text string) {
 		parsed, ok := parseRefreshToken(key, text)
 		if ok && parsed.encode(key) != text {

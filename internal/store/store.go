@@ -199,8 +199,8 @@ type Credentials interface {
 type Sessions interface {
 	// CreateSession writes s. ErrNotFound when there is no such user; ErrConflict when the user is disabled or has another
 	// epoch than s, or when proof names a credential (its Method is not empty) that has another version now, or is no longer
-	// there. Of more than limit sessions of the user, those used the longest ago are ended, as EndSessions does. A limit
-	// of 0 is none.
+	// there. Of more than limit sessions of the user, those used the longest ago are ended, as EndSessions does, but never
+	// s itself. A limit of 0 is none.
 	CreateSession(ctx context.Context, s Session, proof Proof, limit int, until time.Time) error
 	// Session returns the session of that id and its user.
 	Session(ctx context.Context, id string) (Session, User, error)
@@ -219,6 +219,8 @@ type Which struct{ Only, Except string }
 
 // Revocations keeps what tells the nodes of a server, and through them other verifiers, which tokens are void.
 type Revocations interface {
+	// Revoke writes revocations, all or none.
+	Revoke(ctx context.Context, revoked ...Revocation) error
 	// Revocations returns at most limit revocations in the order of their positions, from the first greater than
 	// after. Once it has returned one, no later write gets a position that is not greater.
 	Revocations(ctx context.Context, after int64, limit int) ([]Revocation, error)

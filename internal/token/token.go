@@ -170,6 +170,9 @@ func (s *Service) Live(t *jwt.Token) bool {
 	return s.legacyKey != nil && t.Key == s.legacyKey && s.legacyAccepted()
 }
 
+// Shared reports whether tokens are signed with a secret that other services may have too, and mint with.
+func (s *Service) Shared() bool { return s.shared() }
+
 // Lifetime is how long after its making a token may still be taken somewhere: its time to live, and the leeway of who made it
 // and of who checks it. So long a revocation must be kept, and a key that signs no more.
 func (s *Service) Lifetime() time.Duration { return Lifetime(max(s.cfg.TTL, s.cfg.LongestTTL)) }

@@ -46,7 +46,7 @@ type CacheConfig[U any] struct {
 //
 // Only what has succeeded is remembered, so that who has no valid token can put nothing in. Who has many cannot put the
 // others out: a token that has come again is displaced by none until its MaxAge, and of one subject only PerSubject are
-// taken. What finds no room is not remembered and costs what it would without a cache. No request ever waits for another.
+// taken. What finds no room is not remembered, and costs what it would without a cache. No request ever waits for another.
 //
 // Printing a Cache shows its [CacheStats] as JSON and no token. As an expvar.Var it can be published as it is.
 type Cache[U any] struct {

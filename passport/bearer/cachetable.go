@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"math/bits"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,7 +82,7 @@ func (s *set[U]) used(place int) {
 }
 
 // put takes e in and reports whether there was room. In its set it takes the place of an entry of the same token, else
-// one of an expired entry or a free one, else that of one that nobody has asked for again. All others keep theirs.
+// one of an expired entry or a free one, and else, now and then, that of one that nobody has asked for again.
 func (t *table[U]) put(hash uint64, e *entry[U]) bool {
 	s := t.setOf(hash)
 	if !s.mu.TryLock() {
@@ -125,23 +126,26 @@ func (t *table[U]) putLocked(s *set[U], hash uint64, e *entry[U]) (ok, full bool
 }
 
 // victim returns the place that a newcomer may take, -1 for none. The set is locked.
+//
+// What came again is safe. What came once gives way in one of eight cases: if it always did, then of more tokens than there
+// is room for, which come in turn, none would still be there when it comes again.
 func (t *table[U]) victim(s *set[U], now int64) int {
-	free, once := -1, -1
-	again := s.again.Load()
+	free := -1
 	for i := range s.until {
 		switch {
 		case s.until[i] == 0:
 			free = i
 		case !t.goodAt(s.until[i], now):
 			return i
-		case again&(1<<i) == 0:
-			once = i
 		}
 	}
 	if free >= 0 {
 		return free
 	}
-	return once
+	if i := rand.IntN(8 * ways); i < ways && s.again.Load()&(1<<i) == 0 {
+		return i
+	}
+	return -1
 }
 
 // goodAt reports whether an entry that ends at until is good: what ends later than any can was made before the clock was

@@ -132,7 +132,7 @@ func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Devices.Remember(w, client, opened.Device)
-	api.JSON(w, opened.Tokens.Deliver(w, wish.InCookie()))
+	api.JSON(w, h.service.Flow.Sessions.Begin(w, r, opened.Tokens, wish.InCookie(), session.ClientOf(w, r, h.Proxies)))
 }
 
 func (h *handler) changePassword(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {

@@ -148,8 +148,8 @@ func TestSweepUnderLoad(t *testing.T) {
 	run(t, s, fmt.Sprintf(`
 		INSERT INTO counters (key, count, last_at, known_at, expires_at, version) %[1]s
 			SELECT 'dead-' || (i * 7919 %% 100003), 1, 0, 0, %[2]d - i * 31 %% 1009, 1 FROM n;
-		INSERT INTO sessions (id, user_id, epoch, generation, chain, methods, brief, device, client, auth_at, created_at, last_used_at, expires_at) %[1]s
-			SELECT 'dead-' || (i * 7919 %% 100003), 'user-' || (i %% 10), '', 1, zeroblob(100), '[]', 0, 'device', 'client', 0, 0, i, %[2]d - i * 31 %% 1009 FROM n;
+		INSERT INTO sessions (id, user_id, epoch, generation, chain, methods, brief, device, client, auth_at, created_at, last_used_at, expires_at, sweep_at) %[1]s
+			SELECT 'dead-' || (i * 7919 %% 100003), 'user-' || (i %% 10), '', 1, zeroblob(100), '[]', 0, 'device', 'client', 0, 0, i, %[2]d - i * 31 %% 1009, %[2]d - 2000 - i * 31 %% 1009 FROM n;
 		INSERT INTO revocations (key, expires_at) %[1]s SELECT 'dead-' || i, %[2]d - i * 31 %% 1009 FROM n`, numbers, micros(now)))
 
 	ctx, cancel := context.WithCancel(t.Context())

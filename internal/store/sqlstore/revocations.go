@@ -22,6 +22,14 @@ func revoke(w *writer, revoked []store.Revocation) error {
 	return nil
 }
 
+// Revoke implements [store.Revocations].
+func (s *Store) Revoke(ctx context.Context, revoked ...store.Revocation) error {
+	if err := s.commit(ctx, func(w *writer) error { return revoke(w, revoked) }); err != nil {
+		return fmt.Errorf("revoke: %w", err)
+	}
+	return nil
+}
+
 // Revocations implements [store.Revocations].
 func (s *Store) Revocations(ctx context.Context, after int64, limit int) (all []store.Revocation, err error) {
 	err = s.read.each(ctx, selectRevocations, []any{after, limit}, func(r row) error {

@@ -109,6 +109,8 @@ func TestNoHotQueryScans(t *testing.T) {
 		"create session":             insertSession,
 		"delete surplus sessions":    deleteSurplus,
 		"rotate session":             rotateSession,
+		"rotate and sweep sooner":    rotateAndSweepSooner,
+		"put off sessions":           putOffSessions,
 		"end sessions":               deleteSessions,
 		"revocations":                selectRevocations,
 		"add key":                    insertKey,
@@ -131,7 +133,8 @@ func TestNoHotQueryScans(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("%s: %s", name, detail)
-			if strings.HasPrefix(detail, "SCAN") && detail != "SCAN CONSTANT ROW" && name != "add key" || strings.Contains(detail, "TEMP B-TREE") {
+			if strings.HasPrefix(detail, "SCAN") && detail != "SCAN CONSTANT ROW" && name != "add key" ||
+				strings.Contains(detail, "TEMP B-TREE") && query != listSessions && query != deleteSurplus { // which sort those of one user
 				t.Errorf("%s: %s", name, detail)
 			}
 			if strings.HasSuffix(name, "counters") && !strings.Contains(detail, "key=?") && !strings.HasPrefix(name, "delete") {

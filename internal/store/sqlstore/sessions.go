@@ -18,12 +18,15 @@ const (
 
 	// insertSession inserts nothing when the user is not there or not as at the login, or the proof no longer holds.
 	insertSession = `INSERT INTO sessions (id, user_id, epoch, generation, chain, methods, brief, device, client, auth_at, created_at,
-			last_used_at, expires_at)
-		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM users
+			last_used_at, expires_at, sweep_at)
+		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13 FROM users
 		WHERE users.id = $2 AND users.epoch = $3 AND users.disabled_at = 0 AND ($14 = '' OR
 			EXISTS (SELECT 1 FROM credentials WHERE method = $14 AND key = $15 AND version = $16 AND user_id = $2))`
+	// rotateSession is for the usual case, in which a session expires no sooner than the sweeper looks at it.
 	rotateSession = `UPDATE sessions SET generation = $2, chain = $3, device = $4, client = $5, last_used_at = $6, expires_at = $7
-		WHERE id = $1 AND generation = $2 - 1`
+		WHERE id = $1 AND generation = $2 - 1 AND sweep_at <= $7`
+	rotateAndSweepSooner = `UPDATE sessions SET generation = $2, chain = $3, device = $4, client = $5, last_used_at = $6, expires_at = $7,
+		sweep_at = $7 WHERE id = $1 AND generation = $2 - 1 AND sweep_at > $7`
 	// deleteSessions deletes the sessions of a user, $2 alone unless that is empty, and not $3.
 	deleteSessions = "DELETE FROM sessions WHERE user_id = $1 AND ($2 = '' OR id = $2) AND id <> $3 RETURNING id"
 	// deleteSurplus deletes all sessions of a user but $2 and, of the others, the $3 that were used last.
@@ -110,10 +113,12 @@ func (s *Store) ListSessions(ctx context.Context, userID string) (sessions []sto
 
 // RotateSession implements [store.Sessions].
 func (s *Store) RotateSession(ctx context.Context, x store.Session) error {
+	args := []any{x.ID, x.Generation, x.Chain, x.Device, x.Client, micros(x.LastUsedAt), micros(x.ExpiresAt)}
 	return s.commitSingle(ctx, func(w *writer) error {
-		n, err := w.exec(rotateSession, x.ID, x.Generation, x.Chain, x.Device, x.Client, micros(x.LastUsedAt), micros(x.ExpiresAt))
-		if err != nil || n == 1 {
-			return err
+		for _, query := range []string{rotateSession, rotateAndSweepSooner} { // of which at most one writes
+			if n, err := w.exec(query, args...); err != nil || n == 1 {
+				return err
+			}
 		}
 		return w.conflictIf(hasSession, x.ID)
 	})

@@ -101,16 +101,16 @@ func open(path string, connections int, timeout time.Duration) (*sql.DB, error) 
 	return db, nil
 }
 
-// migrationPatience is how long other processes may keep the schema from being brought up to date. They may have much to
-// bring up to date themselves.
-const migrationPatience = 4 * busyTimeout
+// migrationPatience is how long other processes may keep the schema from being brought up to date. One attempt may wait for
+// busyTimeout.
+const migrationPatience = 2 * busyTimeout
 
 // migrateTogether migrates, even if other processes do so at the same time: each step is whole or not at all, and whoever
 // comes second with one looks again how far the schema is.
 func migrateTogether(ctx context.Context, db *sql.DB) (err error) {
 	const pause = 50 * time.Millisecond
 	for deadline := time.Now().Add(migrationPatience); ; {
-		if err = migrate(ctx, db); err == nil || errors.Is(err, errNewerSchema) || !time.Now().Before(deadline) {
+		if err = migrate(ctx, db); err == nil || !fromOthers(err) || !time.Now().Before(deadline) {
 			return err
 		}
 		select {
@@ -121,7 +121,19 @@ func migrateTogether(ctx context.Context, db *sql.DB) (err error) {
 	}
 }
 
-var errNewerSchema = errors.New("run a newer countersign")
+// fromOthers reports whether an error of a migration may come from another process that migrates: it writes, or what was to
+// be made is there. goose does not say which.
+func fromOthers(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff { // without what extends it
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT:
+		return true
+	}
+	return false
+}
 
 func migrate(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
@@ -137,7 +149,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("schema version: %w", err)
 	}
 	if current > newest {
-		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: %w", current, newest, errNewerSchema)
+		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: run a newer countersign", current, newest)
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrations: %w", err)

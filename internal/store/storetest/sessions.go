@@ -194,8 +194,16 @@ func sessionLimit(t *testing.T, s store.Store) {
 	live(t, s, u.ID, 9, 8)
 	limited(3, 1)
 	live(t, s, u.ID, 3)
+	limited(10, 2)
+	x := session(3, 1)
+	x.Generation, x.LastUsedAt = 2, day.Add(time.Hour)
+	if err := s.RotateSession(t.Context(), x); err != nil {
+		t.Fatal(err)
+	}
+	limited(11, 2)
+	live(t, s, u.ID, 3, 11)
 	live(t, s, "id-002", 99)
-	ended(t, s, []int{2}, []int{4}, []int{1, 5, 6, 7}, []int{8, 9})
+	ended(t, s, []int{2}, []int{4}, []int{1, 5, 6, 7}, []int{8, 9}, []int{10})
 }
 
 // loginsAtLimit is about many logins of one user at once: the limit holds, and each session is live or revoked.

@@ -18,10 +18,12 @@ CREATE TABLE sessions (
     auth_at      BIGINT  NOT NULL,
     created_at   BIGINT  NOT NULL,
     last_used_at BIGINT  NOT NULL,
-    expires_at   BIGINT  NOT NULL
+    expires_at   BIGINT  NOT NULL,
+    sweep_at     BIGINT  NOT NULL -- not after expires_at: when the sweeper looks at the session
 );
-CREATE INDEX sessions_user ON sessions (user_id, last_used_at, id);
-CREATE INDEX sessions_expiry ON sessions (expires_at);
+-- Neither has a column that changes when a session is used, so that a use writes one page and not five.
+CREATE INDEX sessions_user ON sessions (user_id);
+CREATE INDEX sessions_sweep ON sessions (sweep_at);
 
 CREATE TABLE revocations (
     position   INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, -- which never gives one twice, even when the table was empty meanwhile

@@ -1,0 +1,55 @@
+// Command constant is the yardstick of Countersign's request path: its own
+// http.Server with its own middleware around a handler that answers bytes made
+// beforehand. What it cannot do here, no handler behind them can. With -naked it
+// is net/http's server as it comes, around the same handler. It is a row of the
+// benchmark and nothing else.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/app"
+)
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:3001", "`address` to listen on")
+	length := flag.Int("length", 750, "`bytes` of the answer")
+	naked := flag.Bool("naked", false, "without the middleware, headers and time limits")
+	flag.Parse()
+	if err := run(*listen, *length, *naked); err != nil {
+		fmt.Fprintln(os.Stderr, "constant:", err)
+		os.Exit(1)
+	}
+}
+
+func run(listen string, length int, naked bool) error {
+	handler := constant(length)
+	if naked {
+		return (&http.Server{Addr: listen, Handler: handler}).ListenAndServe()
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	wrapped, err := api.Wrap(api.Config{Log: log}, handler)
+	if err != nil {
+		return err
+	}
+	defer app.MakeRoom()()
+	server := app.HTTPServer(wrapped, log)
+	server.Addr = listen
+	return server.ListenAndServe()
+}
+
+// constant answers so many bytes as a profile is answered.
+func constant(length int) http.Handler {
+	body := append(bytes.Repeat([]byte("x"), max(length, 1)-1), '\n')
+	contentType := []string{"application/json"}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Type"] = contentType
+		_, _ = w.Write(body)
+	})
+}

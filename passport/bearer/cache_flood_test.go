@@ -1,0 +1,195 @@
+package bearer_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/jwt"
+	"github.com/countersign-auth/countersign/passport/bearer"
+)
+
+// residents are tokens of people who use them. The first time each is let in, the second makes it one that came again.
+func residents(t *testing.T, s *bearer.Strategy[*user], n int) (tokens []string) {
+	t.Helper()
+	for i := range n {
+		tokens = append(tokens, fmt.Sprintf("resident-%d.%s", i, strings.Repeat("x", 600)))
+		comes(t, s, tokens[i])
+		comes(t, s, tokens[i])
+	}
+	return tokens
+}
+
+// hits sends each token once and says how many were found.
+func hits(t *testing.T, s *bearer.Strategy[*user], c *bearer.Cache[*user], tokens []string) int {
+	t.Helper()
+	before := c.Stats().Hits
+	for _, tok := range tokens {
+		comes(t, s, tok)
+	}
+	return int(c.Stats().Hits - before)
+}
+
+// TestCacheIsNotFloodedByOne: who gets token after token, as by refreshing all the time, has a share and no more.
+func TestCacheIsNotFloodedByOne(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Truncate(time.Minute)
+	s, c := cached(t, subjects{}, bearer.CacheConfig[*user]{Entries: 1024, PerSubject: 16, Now: func() time.Time { return now }})
+	tokens := residents(t, s, 100)
+	held := c.Stats().Entries
+	for i := range 20_000 {
+		comes(t, s, fmt.Sprintf("mallory.%d", i/2)) // each twice, so that each has come again
+	}
+	if more := c.Stats().Entries - held; more > 16 {
+		t.Errorf("mallory has %d entries", more)
+	}
+	if got := hits(t, s, c, tokens); got != len(tokens) {
+		t.Errorf("%d of %d are remembered", got, len(tokens))
+	}
+	now = now.Add(time.Minute)
+	comes(t, s, "mallory.new")
+	comes(t, s, "mallory.new")
+	if stats := c.Stats(); stats.Refused < 9000 || hits(t, s, c, []string{"mallory.new"}) != 1 {
+		t.Errorf("a minute later nothing new is taken: %+v", stats)
+	}
+}
+
+// TestCacheIsNotFloodedByMany: many who come once put out nobody who comes again, and the memory stays bounded.
+func TestCacheIsNotFloodedByMany(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 20
+	for name, cfg := range map[string]bearer.CacheConfig[*user]{
+		"by entries": {Entries: 1024, PerSubject: -1},
+		"by bytes":   {Entries: 1 << 14, Bytes: limit, PerSubject: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, c := cached(t, subjects{}, cfg)
+			tokens := residents(t, s, 100)
+			for i := range 50_000 {
+				comes(t, s, fmt.Sprintf("m%d.%s", i, strings.Repeat("y", i%4000)))
+				if stats := c.Stats(); stats.Entries > 1<<14 || cfg.Bytes == limit && stats.Bytes > limit {
+					t.Fatalf("%+v", stats)
+				}
+			}
+			if got := hits(t, s, c, tokens); got < len(tokens)-1 { // one may have found all of its set in use at first
+				t.Errorf("%d of %d are remembered; %+v", got, len(tokens), c.Stats())
+			}
+			late := residents(t, s, 100) // the same names, and so the same tokens: those who come after the flood have room, too
+			if got := hits(t, s, c, late); got < len(late)-1 {
+				t.Errorf("%d of %d are remembered after the flood", got, len(late))
+			}
+			if c.Stats().Evictions == 0 {
+				t.Error("nobody was displaced")
+			}
+		})
+	}
+}
+
+// TestCacheFillsUp: where more are in use than there is room for, as many as there is room for are found.
+func TestCacheFillsUp(t *testing.T) {
+	t.Parallel()
+	s, c := cached(t, subjects{}, bearer.CacheConfig[*user]{Entries: 512})
+	tokens := make([]string, 4096)
+	for i := range tokens {
+		tokens[i] = fmt.Sprintf("u%d.x", i)
+	}
+	for range 5 {
+		hits(t, s, c, tokens)
+	}
+	if got := hits(t, s, c, tokens); got < 400 {
+		t.Errorf("%d are remembered of %d", got, 512)
+	}
+	if stats := c.Stats(); stats.Entries > 512 || stats.Refused == 0 {
+		t.Errorf("%+v", stats)
+	}
+}
+
+// TestCacheFreesTheExpired: what has expired makes room without being asked for.
+func TestCacheFreesTheExpired(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s, c := cached(t, subjects{}, bearer.CacheConfig[*user]{Entries: 1 << 12, Bytes: 1 << 20, Now: func() time.Time { return now }})
+	first := residents(t, s, 400) // 1 KiB and four times 600 bytes each: more than there is room for
+	if stats := c.Stats(); stats.Bytes > 1<<20 || stats.Bytes < 900<<10 {
+		t.Errorf("%+v", stats)
+	}
+	now = now.Add(2 * time.Minute)
+	var second []string
+	for i := range 250 {
+		second = append(second, fmt.Sprintf("second-%d.%s", i, strings.Repeat("x", 600)))
+	}
+	for range 20 {
+		hits(t, s, c, second)
+	}
+	if got := hits(t, s, c, second); got < 240 {
+		t.Errorf("%d of %d are remembered; %+v", got, len(second), c.Stats())
+	}
+	_ = first
+}
+
+// TestCacheDoesNotKeepLongTokens: what no verifier takes by default is not even looked for.
+func TestCacheDoesNotKeepLongTokens(t *testing.T) {
+	t.Parallel()
+	s, c := cached(t, subjects{}, bearer.CacheConfig[*user]{})
+	for range 3 {
+		comes(t, s, "alice."+strings.Repeat("x", jwt.DefaultMaxBytes))
+	}
+	if stats := c.Stats(); stats.Entries != 0 || stats.Hits != 0 {
+		t.Errorf("%+v", stats)
+	}
+}
+
+// TestCacheUnderLoad has everything at once, for the race detector: when a session has ended, no request that begins
+// after that is let in.
+func TestCacheUnderLoad(t *testing.T) {
+	t.Parallel()
+	const sessions = 256
+	var ended [sessions]atomic.Bool
+	alive := func(subject string) bool {
+		var n int
+		_, err := fmt.Sscanf(subject, "s%d", &n)
+		return err == nil && !ended[n].Load()
+	}
+	c, err := bearer.NewCache(subjects{}, func(_ context.Context, tok *jwt.Token) (*user, bool, error) {
+		return &user{tok.Subject}, alive(tok.Subject), nil
+	}, bearer.CacheConfig[*user]{Entries: 64, PerSubject: -1, Live: func(_ *jwt.Token, u *user) bool { return alive(u.ID) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := bearer.NewCached(c, bearer.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const workers, requests = 8, 5000
+	var all sync.WaitGroup
+	for g := range workers {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(g)))
+			for i := range requests {
+				n := int(random.ExpFloat64()*20) % sessions // some come often, others seldom
+				over := ended[n].Load()
+				o, err := s.Authenticate(with(fmt.Sprintf("s%d.x", n)))
+				if u, ok := o.User(); err != nil || ok && (over || u.ID != fmt.Sprintf("s%d", n)) {
+					t.Errorf("s%d, over %v: %v %v", n, over, u, err)
+				}
+				if i%50 == g {
+					ended[random.IntN(sessions)].Store(true)
+				}
+				if i%500 == 0 {
+					_ = c.String()
+				}
+			}
+		})
+	}
+	all.Wait()
+	stats := c.Stats()
+	if stats.Hits+stats.Misses != workers*requests || stats.Entries > 64 || stats.Hits == 0 {
+		t.Errorf("%+v", stats)
+	}
+}
