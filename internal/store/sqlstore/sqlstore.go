@@ -101,12 +101,16 @@ func open(path string, connections int, timeout time.Duration) (*sql.DB, error) 
 	return db, nil
 }
 
+// migrationPatience is how long other processes may keep the schema from being brought up to date. One attempt may wait for
+// busyTimeout.
+const migrationPatience = 2 * busyTimeout
+
 // migrateTogether migrates, even if other processes do so at the same time: each step is whole or not at all, and whoever
 // comes second with one looks again how far the schema is.
 func migrateTogether(ctx context.Context, db *sql.DB) (err error) {
 	const pause = 50 * time.Millisecond
-	for waited := time.Duration(0); ; waited += pause {
-		if err = migrate(ctx, db); err == nil || !fromOthers(err) || waited >= busyTimeout {
+	for deadline := time.Now().Add(migrationPatience); ; {
+		if err = migrate(ctx, db); err == nil || !fromOthers(err) || !time.Now().Before(deadline) {
 			return err
 		}
 		select {
