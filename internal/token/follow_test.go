@@ -158,3 +158,50 @@ func TestTheLastGoodKeysStay(t *testing.T) {
 		t.Errorf("a start with a key that does not open: %v", err)
 	}
 }
+
+// hooked has something happen before the second reading of the keys from now on.
+type hooked struct {
+	store.Keys
+	mu     sync.Mutex
+	reads  int
+	before func()
+}
+
+func (h *hooked) SigningKeys(ctx context.Context) ([]store.SigningKey, error) {
+	h.mu.Lock()
+	h.reads++
+	before := h.before
+	if h.reads != 2 {
+		before = nil
+	}
+	h.mu.Unlock()
+	if before != nil {
+		before()
+	}
+	return h.Keys.SigningKeys(ctx)
+}
+
+// Of two nodes one rotates on schedule, even if the other has decided to before it could see that.
+func TestScheduleIsDecidedOnce(t *testing.T) {
+	t.Parallel()
+	c, path := newClock(), filepath.Join(t.TempDir(), "c.db")
+	cfg := config(t, c.Now)
+	cfg.RotateEvery = 2 * time.Hour
+	faster := open(t, openStore(t, path), cfg)
+	keys := &hooked{Keys: openStore(t, path)}
+	s := open(t, keys, cfg)
+	c.Advance(cfg.RotateEvery)
+	keys.mu.Lock()
+	keys.reads, keys.before = 0, func() {
+		if _, err := faster.Rotate(t.Context(), false); err != nil {
+			t.Error(err)
+		}
+	}
+	keys.mu.Unlock()
+	run(t, s)
+	eventually(t, "a new key is published", func() bool { return strings.HasPrefix(states(s), "pending") })
+	time.Sleep(600 * time.Millisecond)
+	if got := states(s); got != "pending signs" {
+		t.Errorf("both have rotated: %s", got)
+	}
+}
