@@ -51,18 +51,18 @@ func (s *Service) Run(ctx context.Context) {
 // settleAlgorithm makes a key of the configured algorithm if the newest one has another, and reports whether that is done.
 // It is done once: two nodes that are configured differently would otherwise take turns for ever.
 func (s *Service) settleAlgorithm(ctx context.Context) bool {
-	newest := s.ring.Load().keys[0]
-	if s.cfg.Algorithm == "" || newest.Algorithm() == s.cfg.Algorithm {
+	r := s.ring.Load()
+	if s.cfg.Algorithm == "" || r.keys[0].Algorithm() == s.cfg.Algorithm {
 		return true
 	}
-	return s.rotateAlone(ctx, "jwt.algorithm is another than that of the newest key")
+	return s.rotateAlone(ctx, r, "jwt.algorithm is another than that of the newest key")
 }
 
 // tend does what is due, by the steady clock.
 func (s *Service) tend(ctx context.Context) {
 	now, r := s.cfg.Steady(), s.ring.Load()
 	if every := s.cfg.RotateEvery; every > 0 && !now.Before(r.keys[0].signsAt.Add(every-s.cfg.PublishAhead)) {
-		s.rotateAlone(ctx, "jwt.rotate_every has passed")
+		s.rotateAlone(ctx, r, "jwt.rotate_every has passed")
 	}
 	for _, id := range r.dead {
 		switch err := s.store.DeleteKey(ctx, id); {
@@ -75,9 +75,10 @@ func (s *Service) tend(ctx context.Context) {
 	}
 }
 
-// rotateAlone rotates without anybody asking, and reports whether there is a new key now, whoever made it.
-func (s *Service) rotateAlone(ctx context.Context, why string) bool {
-	key, err := s.Rotate(ctx, false)
+// rotateAlone rotates without anybody asking, and reports whether it did. It does not if there is a newer key than in the
+// ring that has been judged.
+func (s *Service) rotateAlone(ctx context.Context, judged *ring, why string) bool {
+	key, err := s.rotate(ctx, false, judged.newest)
 	switch {
 	case err == nil:
 		s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "a new signing key is published", slog.String("key", key.ID),
@@ -111,6 +112,7 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	next.newest = records[0].ID
 	s.ring.Store(next)
 	return nil
 }

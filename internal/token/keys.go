@@ -49,6 +49,7 @@ func (s *Service) openRing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.newest = records[0].ID
 	s.ring.Store(r)
 	return nil
 }
@@ -178,6 +179,11 @@ func (s *Service) unseal(k store.SigningKey) (*jwt.Key, error) {
 // Rotate makes a new key, which signs when it has been published for long enough or, atOnce, now. The keys before it verify
 // until their last tokens have expired. [store.ErrConflict] says that somebody else has just added a key.
 func (s *Service) Rotate(ctx context.Context, atOnce bool) (KeyInfo, error) {
+	return s.rotate(ctx, atOnce, "")
+}
+
+// rotate is Rotate, but that it adds no key if the one written last has another id than newest. An empty one is any.
+func (s *Service) rotate(ctx context.Context, atOnce bool, newest string) (KeyInfo, error) {
 	if s.shared() {
 		return KeyInfo{}, ErrShared
 	}
@@ -185,7 +191,7 @@ func (s *Service) Rotate(ctx context.Context, atOnce bool) (KeyInfo, error) {
 	if err != nil {
 		return KeyInfo{}, err
 	}
-	return s.add(ctx, key, atOnce)
+	return s.add(ctx, key, atOnce, newest)
 }
 
 // Import adds a private key or secret that was made elsewhere, as Rotate adds a new one. Without an id it gets its thumbprint.
@@ -202,10 +208,10 @@ func (s *Service) Import(ctx context.Context, key *jwt.Key, atOnce bool) (KeyInf
 	if err != nil {
 		return KeyInfo{}, err
 	}
-	return s.add(ctx, key, atOnce)
+	return s.add(ctx, key, atOnce, "")
 }
 
-func (s *Service) add(ctx context.Context, key *jwt.Key, atOnce bool) (KeyInfo, error) {
+func (s *Service) add(ctx context.Context, key *jwt.Key, atOnce bool, newest string) (KeyInfo, error) {
 	records, err := s.store.SigningKeys(ctx)
 	switch {
 	case err != nil:
@@ -213,8 +219,7 @@ func (s *Service) add(ctx context.Context, key *jwt.Key, atOnce bool) (KeyInfo, 
 	case len(records) >= maxKeys:
 		return KeyInfo{}, fmt.Errorf("%w: %d, of which each goes %v after it has last signed", ErrTooMany, len(records), s.Lifetime()+keepOver)
 	}
-	newest := ""
-	if len(records) > 0 {
+	if newest == "" && len(records) > 0 {
 		newest = records[0].ID
 	}
 	now := s.cfg.Now()

@@ -15,7 +15,9 @@ import (
 type ring struct {
 	// keys are those that verify, the one written last first. There is at least one.
 	keys []ringKey
-	byID map[string][]*jwt.Key // each alone, as a jwt.KeySet returns it
+	// newest is the id of the key written last, which may be none of them.
+	newest string
+	byID   map[string][]*jwt.Key // each alone, as a jwt.KeySet returns it
 	// over are the keys whose last token has expired, and dead the ids of those that can be deleted.
 	over []ringKey
 	dead []string
