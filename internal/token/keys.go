@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/seal"
@@ -78,13 +79,17 @@ func orElse(a, b jwt.Algorithm) jwt.Algorithm {
 	return a
 }
 
-// generate makes a key with an id of its own.
+// generate makes a key with an id of its own, which no command line takes for a flag.
 func generate(alg jwt.Algorithm) (*jwt.Key, error) {
-	key, err := jwt.GenerateKey(alg, jwt.KeyOptions{})
-	if err != nil {
-		return nil, err
+	for {
+		key, err := jwt.GenerateKey(alg, jwt.KeyOptions{})
+		if err == nil {
+			key, err = named(key)
+		}
+		if err != nil || !strings.HasPrefix(key.ID(), "-") {
+			return key, err
+		}
 	}
-	return named(key)
 }
 
 // named returns the key with an id: the one that it has, its thumbprint, or a random one for a secret, whose thumbprint would
