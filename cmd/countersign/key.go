@@ -123,7 +123,7 @@ func keyRetire(w *world) *cobra.Command {
 services that verify tokens refuse them when they have read the key set again. Sessions go on: their next refresh brings
 a token under another key.
 
-A key that is only old needs no retiring: it is deleted by itself when its last token has expired.`,
+A key that is only old needs no retiring: it verifies until its last token has expired, and is deleted by itself.`,
 	}
 	return onTokens(w, cmd, func(cmd *cobra.Command, a *app.App, args []string) error {
 		switch err := a.Tokens.Retire(cmd.Context(), args[0]); {

@@ -53,6 +53,9 @@ func tokenSign(w *world) *cobra.Command {
 		if u.Disabled() {
 			return fmt.Errorf("%s is disabled: see `countersign user enable`", u.Email)
 		}
+		if err := a.CoverTokens(cmd.Context()); err != nil {
+			return err
+		}
 		session, err := uuid.NewV7()
 		if err != nil {
 			return err

@@ -13,25 +13,44 @@ import (
 	"github.com/countersign-auth/countersign/internal/config"
 )
 
-// TestWhatCommandsEndStaysEnded holds that a command, which may not know how long the tokens of the server live, makes
-// revocations that outlive any token there may be.
+// TestWhatCommandsEndStaysEnded holds that a command, which may not know how long the tokens that are out live, makes
+// revocations that outlive any of them.
 func TestWhatCommandsEndStaysEnded(t *testing.T) {
 	t.Parallel()
-	data := filepath.Join(t.TempDir(), "data")
-	env := []string{"COUNTERSIGN_DATA=" + data, "COUNTERSIGN_PASSWORD_BCRYPT_COST=4"}
-	command := func(stdin string, args ...string) {
-		t.Helper()
-		var out bytes.Buffer
-		if code := run(context.Background(), world{args: args, env: env, stdin: strings.NewReader(stdin), stdout: &out, stderr: &out}); code != exitOK {
-			t.Fatalf("%v: %d\n%s", args, code, &out)
-		}
+	for name, sign := range map[string]func(t *testing.T, env []string){
+		"by a server": func(t *testing.T, env []string) { serveOnce(t, env) },
+		"by a command": func(t *testing.T, env []string) {
+			countersign(t, env, "", "token", "sign", "mike@example.com")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := []string{"COUNTERSIGN_DATA=" + filepath.Join(t.TempDir(), "data"), "COUNTERSIGN_PASSWORD_BCRYPT_COST=4"}
+			countersign(t, env, "correct-horse\n", "user", "create", "mike@example.com")
+			short := append(env[:len(env):len(env)], "COUNTERSIGN_JWT_ACCESS_TTL=5m")
+			serveOnce(t, short)
+			sign(t, append(env[:len(env):len(env)], "COUNTERSIGN_JWT_ACCESS_TTL=6h"))
+			serveOnce(t, short) // those tokens are out still
+			checkRevocations(t, env)
+		})
 	}
-	command("correct-horse\n", "user", "create", "mike@example.com")
-	serveOnce(t, append(env, "COUNTERSIGN_JWT_ACCESS_TTL=6h"))
-	serveOnce(t, append(env, "COUNTERSIGN_JWT_ACCESS_TTL=5m")) // the tokens of before are out still
-	command("", "user", "sessions", "mike@example.com", "--end-all")
-	command("", "user", "disable", "mike@example.com")
-	command("", "user", "delete", "mike@example.com", "--yes")
+}
+
+// countersign runs a command, which must do well.
+func countersign(t *testing.T, env []string, stdin string, args ...string) {
+	t.Helper()
+	var out bytes.Buffer
+	if code := run(context.Background(), world{args: args, env: env, stdin: strings.NewReader(stdin), stdout: &out, stderr: &out}); code != exitOK {
+		t.Fatalf("%v: %d\n%s", args, code, &out)
+	}
+}
+
+// checkRevocations has three commands end tokens that live for six hours.
+func checkRevocations(t *testing.T, env []string) {
+	t.Helper()
+	countersign(t, env, "", "user", "sessions", "mike@example.com", "--end-all")
+	countersign(t, env, "", "user", "disable", "mike@example.com")
+	countersign(t, env, "", "user", "delete", "mike@example.com", "--yes")
 
 	cfg, _, err := config.Load(config.Sources{Environ: env})
 	if err != nil {

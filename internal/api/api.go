@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/problem"
 )
 
@@ -116,6 +117,10 @@ func (f *front) secure(h http.Header) {
 // clientGone is what the log has of a request whose client did not wait for the answer. Nobody reads it otherwise.
 var clientGone = problem.New(499, "client_gone", "The client closed the connection.")
 
+// databaseBusy answers [store.ErrBusy], whatever a route asked of the store: nothing was written, and soon it may be.
+var databaseBusy = problem.New(http.StatusServiceUnavailable, "database_busy", "The database is busy. Try again shortly.").
+	WithRetryAfter(time.Second)
+
 // Fail answers with err, and logs it if it is the server's fault. A 503 without a cause is no fault but a refusal, which
 // whoever refused has counted: a line for each would let a flood fill the disk.
 func Fail(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
@@ -124,6 +129,9 @@ func Fail(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	e := problem.From(err)
+	if e.Code == problem.Internal && errors.Is(err, store.ErrBusy) {
+		e = databaseBusy.WithCause(err)
+	}
 	refusal := e.Status == http.StatusServiceUnavailable && e.Cause == nil
 	if e.Status >= 500 && !refusal {
 		level := slog.LevelError

@@ -44,7 +44,9 @@ type Operation struct {
 }
 
 // always are the statuses that the kit itself answers on any route.
-var always = []int{http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusInternalServerError}
+var always = []int{
+	http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusInternalServerError, http.StatusServiceUnavailable,
+}
 
 // Document is the shape of every error, for the OpenAPI document.
 type problemBody struct {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/account"
@@ -45,15 +46,19 @@ type App struct {
 	issuer string
 	log    *slog.Logger
 	now    func() time.Time
+	steady func() time.Time // never ahead, unlike now
+	// longest is the time.Duration that a token was made for which may be out, here or elsewhere.
+	longest atomic.Int64
 }
 
 // Open opens the store and makes the services. Addr is where the server listens, or would: it is the issuer until one
-// is set. A nil now means time.Now.
+// is set. Now is the clock; nil means the machine's, which may jump: then what cannot be undone goes by another one.
 func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger, now func() time.Time) (_ *App, err error) {
+	steady := now
 	if now == nil {
-		now = time.Now
+		now, steady = time.Now, newSteadyClock()
 	}
-	a := &App{Config: cfg, log: log, now: now}
+	a := &App{Config: cfg, log: log, now: now, steady: steady}
 	if a.Store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -89,16 +94,18 @@ func (a *App) openTokens(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("jwt.claims: %w", err)
 	}
-	longest, err := a.longestTTL(ctx)
+	known, _, err := a.readLifetime(ctx)
 	if err != nil {
 		return err
 	}
+	a.longest.Store(int64(known.longest(a.steady())))
 	a.Tokens, err = token.Open(ctx, a.Store, token.Config{
-		Issuer: a.issuer, Audience: cmp.Or(cfg.Audience, a.issuer), TTL: cfg.AccessTTL, LongestTTL: longest,
-		Secret: []byte(cfg.Secret.Reveal()), InsecureAllowShortSecret: cfg.InsecureAllowShortSecret,
+		Issuer: a.issuer, Audience: cmp.Or(cfg.Audience, a.issuer), TTL: cfg.AccessTTL,
+		LongestTTL: func() time.Duration { return time.Duration(a.longest.Load()) },
+		Secret:     []byte(cfg.Secret.Reveal()), InsecureAllowShortSecret: cfg.InsecureAllowShortSecret,
 		Box: a.box, Algorithm: jwt.Algorithm(cfg.Algorithm), RotateEvery: cfg.RotateEvery, PublishAhead: cfg.PublishAhead, Claims: claims,
 		LegacySecret: []byte(cfg.LegacySecret.Reveal()), LegacyUntil: cfg.AcceptLegacyUntil,
-		Log: a.log, Now: a.now,
+		Log: a.log, Now: a.now, Steady: a.steady,
 	})
 	return err
 }

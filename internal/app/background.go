@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/countersign-auth/countersign/internal/store"
 )
 
 const (
@@ -13,14 +16,21 @@ const (
 	// sweepStep is how much of each kind at a time: as little as others notice not.
 	sweepStep  = 500
 	sweepPause = 50 * time.Millisecond
+	// scrubEvery is how often the store forgets what was deleted, by commands beside the server too. Somebody who reads for
+	// long keeps it from that, and after scrubPause it tries again.
+	scrubEvery = time.Minute
+	scrubPause = time.Second
 )
 
-// Start begins what the server does beside answering requests: it follows the revocations and keys that other nodes
-// write, and deletes what has expired. It ends with ctx, or when stop is called, which waits for it.
+// Start begins what the server does beside answering requests: it follows the revocations, keys and settings of other
+// nodes, deletes what has expired, and has the store forget what was deleted. It ends with ctx, or when stop is called,
+// which waits for it.
 func (a *App) Start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context){a.Revoked.Run, a.Tokens.Run, a.sweep} {
+	sweep := func(ctx context.Context) { repeat(ctx, sweepEvery, a.sweep) }
+	scrub := func(ctx context.Context) { repeat(ctx, scrubPause, a.forget) }
+	for _, run := range []func(context.Context){a.Revoked.Run, a.Tokens.Run, a.followLifetime, sweep, scrub} {
 		running.Go(func() { run(ctx) })
 	}
 	return func() {
@@ -29,21 +39,68 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 	}
 }
 
-// sweep deletes what has expired, now and then, until ctx ends.
-func (a *App) sweep(ctx context.Context) {
-	for wait := sweepEvery; ; {
+// repeat has do done after a wait, and again and again after the wait that do returns, until ctx ends.
+func repeat(ctx context.Context, wait time.Duration, do func(context.Context) time.Duration) {
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
-		more, err := a.Store.DeleteExpired(ctx, a.now(), sweepStep)
-		if err != nil && ctx.Err() == nil {
-			a.log.LogAttrs(ctx, slog.LevelWarn, "what has expired was not deleted", slog.Any("error", err))
+		wait = do(ctx)
+	}
+}
+
+// sweep deletes a step of what has expired.
+func (a *App) sweep(ctx context.Context) (wait time.Duration) {
+	more, err := a.sweepOnce(ctx)
+	if err != nil && ctx.Err() == nil {
+		a.log.LogAttrs(ctx, slog.LevelWarn, "what has expired was not deleted", slog.Any("error", err))
+	}
+	if err == nil && more {
+		return sweepPause
+	}
+	return sweepEvery
+}
+
+// forget scrubs.
+func (a *App) forget(ctx context.Context) (wait time.Duration) {
+	err := a.scrub(ctx)
+	if errors.Is(err, store.ErrBusy) {
+		return scrubPause
+	}
+	if err != nil && ctx.Err() == nil {
+		a.log.LogAttrs(ctx, slog.LevelWarn, "what was deleted may still be in the database's files", slog.Any("error", err))
+	}
+	return scrubEvery
+}
+
+// scrub has the store forget what was deleted or replaced, where that takes more than to delete or replace. It waits for
+// nobody, and returns [store.ErrBusy] when somebody is in the way.
+func (a *App) scrub(ctx context.Context) error {
+	if s, ok := a.Store.(interface{ Scrub(context.Context) error }); ok {
+		return s.Scrub(ctx)
+	}
+	return nil
+}
+
+// scrubFor scrubs, and for so long tries again.
+func (a *App) scrubFor(ctx context.Context, patience time.Duration) error {
+	const pause = 10 * time.Millisecond
+	for deadline := time.Now().Add(patience); ; {
+		err := a.scrub(ctx)
+		if !errors.Is(err, store.ErrBusy) || time.Now().After(deadline) {
+			return err
 		}
-		wait = sweepEvery
-		if err == nil && more {
-			wait = sweepPause
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
 		}
 	}
+}
+
+// sweepOnce deletes some of what has expired, and reports whether there may be more.
+func (a *App) sweepOnce(ctx context.Context) (more bool, err error) {
+	return a.Store.DeleteExpired(ctx, a.steady(), sweepStep)
 }

@@ -3,9 +3,8 @@ package app_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
+	"database/sql"
 	"encoding/hex"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,33 +15,10 @@ import (
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/seal"
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 )
-
-// clearDatabase makes a database as the version before sealing did, and returns its secrets: the root key and the private
-// half of the signing key.
-func clearDatabase(t testing.TB, dir string) (root, der []byte) {
-	t.Helper()
-	s := openDB(t, dir)
-	defer s.Close()
-	key, err := jwt.GenerateKey(jwt.ES256, jwt.KeyOptions{ID: "old"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if der, err = key.MarshalPKCS8(); err != nil {
-		t.Fatal(err)
-	}
-	root = make([]byte, 32)
-	_, _ = rand.Read(root)
-	_, rootErr := s.FirstSecret(t.Context(), "root", root)
-	now := time.Now()
-	keyErr := s.AddKey(t.Context(), store.SigningKey{ID: "old", Algorithm: "ES256", Private: der, CreatedAt: now, SignsAt: now}, "")
-	if err := errors.Join(rootErr, keyErr); err != nil {
-		t.Fatal(err)
-	}
-	return root, der
-}
 
 // found reports whether a file of the database holds part of a secret.
 func found(t testing.TB, dir string, secret []byte) (where string) {
@@ -67,7 +43,7 @@ func found(t testing.TB, dir string, secret []byte) (where string) {
 func TestClearSecretsAreSealed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	root, der := clearDatabase(t, dir)
+	root, der := earlierDatabase(t, dir)
 	scalar := der[36:68] // the private number; what follows is public
 	if found(t, dir, root) == "" || found(t, dir, scalar) == "" {
 		t.Fatal("the test does not find what is there")
@@ -111,17 +87,10 @@ func TestSealingGoesOnAfterAnInterruption(t *testing.T) {
 		"before the last write":  "",
 	} {
 		dir := t.TempDir()
-		root, der := clearDatabase(t, dir)
+		root, der := earlierDatabase(t, dir)
 		text := mintIn(t, dir)
 		// Back to how it was on the way: the marker says that sealing goes on, and some is in the clear.
-		key, err := seal.ReadFile(filepath.Join(dir, "master.key"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		box, err := seal.Parse(key)
-		if err != nil {
-			t.Fatal(err)
-		}
+		box := boxOf(t, dir)
 		damage(t, dir, "UPDATE secrets SET value = x'"+hex.EncodeToString(box.Seal("secret", "master", []byte("countersign: sealing")))+"' WHERE name = 'master'")
 		if statement != "" {
 			damage(t, dir, strings.NewReplacer("%root", hex.EncodeToString(root), "%key", hex.EncodeToString(der)).Replace(statement))
@@ -139,13 +108,145 @@ func TestSealingGoesOnAfterAnInterruption(t *testing.T) {
 	}
 }
 
+// Who can write to the database takes its marker away, so that a secret in the clear looks like one of an earlier version.
+func TestWithoutItsMarkerNothingIsTakenInTheClear(t *testing.T) {
+	t.Parallel()
+	key, err := jwt.GenerateKey(jwt.ES256, jwt.KeyOptions{ID: "slipped-in"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := key.MarshalPKCS8()
+	if err != nil {
+		t.Fatal(err)
+	}
+	insert := "INSERT INTO signing_keys (id, algorithm, private, created_at, signs_at, seq) SELECT '" + key.ID() + "', 'ES256', x'" + hex.EncodeToString(der) +
+		"', created_at, signs_at, seq + 1 FROM signing_keys"
+	const unmark = "DELETE FROM secrets WHERE name = 'master'; "
+	for name, c := range map[string]struct{ statements, is string }{
+		"another signing key":             {unmark + insert, "signing key ES256 slipped-in is not sealed"},
+		"the root":                        {unmark + "UPDATE secrets SET value = randomblob(32) WHERE name = 'root'", "secret root is not sealed"},
+		"a signing key, and the root new": {unmark + "DELETE FROM secrets; " + insert, "signing key ES256 slipped-in is not sealed"},
+	} {
+		dir := t.TempDir()
+		text := mintIn(t, dir)
+		damage(t, dir, unmark)
+		refusedIn(t, dir, []string{"sealed under", "the key given is"}, "MASTER_KEY="+seal.Generate())
+		verifyIn(t, dir, text) // for all that is there is sealed
+		if got := markOf(t, dir); got != "countersign: sealed" {
+			t.Errorf("%s: the new marker says %q", name, got)
+		}
+		damage(t, dir, c.statements)
+		for range 2 { // nor does the second start
+			refusedIn(t, dir, []string{c.is, "what marks it as sealed is missing", "docs/keys.md"})
+		}
+	}
+}
+
+// markOf returns what the marker says.
+func markOf(t testing.TB, dir string) string {
+	t.Helper()
+	s := openDB(t, dir)
+	defer s.Close()
+	marker, err := s.Secret(t.Context(), "master")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := boxOf(t, dir).Open("secret", "master", marker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// boxOf returns what opens the secrets of a database that has its master key beside it.
+func boxOf(t testing.TB, dir string) *seal.Box {
+	t.Helper()
+	key, err := seal.ReadFile(filepath.Join(dir, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := seal.Parse(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return box
+}
+
+// Somebody reads the database while it is sealed, such as a backup. The server starts all the same, keeps nobody waiting
+// for it, and what it has sealed counts as sealed only when it is in no file any more.
+func TestSealingBesideAReader(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	root, _ := earlierDatabase(t, dir)
+	end := reading(t, dir)
+	text := mintIn(t, dir)
+	if got := markOf(t, dir); got != "countersign: sealing" || found(t, dir, root) == "" {
+		t.Errorf("beside a reader the marker says %q, and the root stands in %q", got, found(t, dir, root))
+	}
+	end()
+	verifyIn(t, dir, text)
+	if got := markOf(t, dir); got != "countersign: sealed" || found(t, dir, root) != "" {
+		t.Errorf("afterwards the marker says %q, and the root stands in %q", got, found(t, dir, root))
+	}
+}
+
+// reading reads the database until the end that it returns is called.
+func reading(t testing.TB, dir string) (end func()) {
+	t.Helper()
+	return beside(t, dir, "BEGIN", "SELECT count(*) FROM secrets")
+}
+
+// beside does what another process may do with the database, until the end that it returns is called.
+func beside(t testing.TB, dir string, statements ...string) (end func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "countersign.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { _ = db.Close() })
+	for _, statement := range statements {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() { _ = db.Close() }
+}
+
+// A key that was deleted while somebody read the database, by whatever process, is forgotten when the reader has gone.
+func TestDeletedSecretsAreForgottenLater(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openDB(t, dir)
+	defer s.Close()
+	secret := []byte("0123456789abcdefPRIVATE")
+	if err := s.AddKey(t.Context(), store.SigningKey{ID: "k", Algorithm: "ES256", Private: secret}, ""); err != nil {
+		t.Fatal(err)
+	}
+	end := reading(t, dir)
+	if err := s.DeleteKey(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Start(t, "data="+dir)
+	time.Sleep(1500 * time.Millisecond) // in which the server tries in vain
+	if found(t, dir, secret) == "" {
+		t.Fatal("the reader has not kept the key in the WAL: this test shows nothing")
+	}
+	end()
+	for deadline := time.Now().Add(20 * time.Second); found(t, dir, secret) != ""; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it still stands in %s", found(t, dir, secret))
+		}
+	}
+}
+
 // Many processes that start at once on one database, empty or of an earlier version, end with the same keys.
 func TestManyFirstStarts(t *testing.T) {
 	t.Parallel()
 	for _, old := range []bool{false, true} {
 		dir := t.TempDir()
 		if old {
-			clearDatabase(t, dir)
+			earlierDatabase(t, dir)
 		} else if err := openDB(t, dir).Close(); err != nil { // so that the migrations are not what is tested
 			t.Fatal(err)
 		}

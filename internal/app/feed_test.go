@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -91,10 +92,33 @@ func keysOf(t *testing.T, s *testkit.Server, shared bool) (tokens, feed jwt.KeyS
 	return jwt.StaticKeys{key}, feed
 }
 
-func TestNoFeedUnderAShortSecret(t *testing.T) {
+func TestNoFeed(t *testing.T) {
 	t.Parallel()
-	s := testkit.Start(t, "jwt.secret=top_secret", "jwt.insecure_allow_short_secret=true")
-	if res := s.Do(t, s.Request(t, http.MethodGet, "/.well-known/countersign/revocations", "")); res.Status != http.StatusNotFound {
-		t.Errorf("whoever asks can search for the secret: %d", res.Status)
+	for name, settings := range map[string][]string{
+		"whoever asks can search for the secret": {"jwt.secret=top_secret", "jwt.insecure_allow_short_secret=true"},
+		"nobody can verify it":                   {"jwt.algorithm=HS256"},
+	} {
+		s := testkit.Start(t, settings...)
+		if res := s.Do(t, s.Request(t, http.MethodGet, feedPath, "")); res.Status != http.StatusNotFound {
+			t.Errorf("%s: %d", name, res.Status)
+		}
+	}
+	data, clock := t.TempDir(), testkit.NewClock()
+	a := openTTL(t, data, clock, "15m")
+	secret, err := jwt.GenerateKey(jwt.HS256, jwt.KeyOptions{})
+	if err == nil {
+		_, err = a.Tokens.Import(t.Context(), secret, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := openTTL(t, data, clock, "15m").Server(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	server.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, feedPath, nil))
+	if w.Code != http.StatusNotFound {
+		t.Errorf("an imported secret signs: %d", w.Code)
 	}
 }

@@ -27,7 +27,7 @@ func (a *App) healthRoutes(rt *api.Router) {
 	rt.Handle(&api.Operation{
 		Method: http.MethodGet, Path: "/readyz", ID: "ready", Tag: "Operation",
 		Summary: "Say whether requests are welcome: the database answers",
-		OK:      Health{}, Problems: []int{503},
+		OK:      Health{},
 	}, http.HandlerFunc(a.ready))
 }
 

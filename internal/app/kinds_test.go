@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/revocation"
 	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/jwt"
 )
@@ -66,8 +67,15 @@ func tokensOf(t *testing.T, s *testkit.Server, legacySecret string) map[string]s
 	id := s.SignUp(t, "mike@example.com")
 	login := s.Form(t, "/login", "email", "mike@example.com", "password", testkit.Password)
 	device := (&http.Response{Header: login.Header}).Cookies()[0].Value
-	feed := s.Do(t, s.Request(t, http.MethodGet, "/.well-known/countersign/revocations", ""))
 	now := s.Clock.Now()
+	feed := s.Do(t, s.Request(t, http.MethodGet, feedPath, ""))
+	feedToken := strings.TrimSpace(feed.Body)
+	if feed.Status == http.StatusNotFound { // as it would be
+		var err error
+		if feedToken, err = s.App.Tokens.SignFor(revocation.Type, jwt.Claims{Issuer: s.URL, Audience: []string{revocation.Audience}, IssuedAt: now, ExpiresAt: now.Add(time.Minute)}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	other, err := s.App.Tokens.SignFor("reset+jwt", jwt.Claims{ // as later kinds will be made
 		Issuer: s.URL, Audience: []string{s.URL}, Subject: id, IssuedAt: now, ExpiresAt: now.Add(time.Hour),
 		Extra: map[string]any{"user": map[string]string{"_id": id, "email": "mike@example.com"}},
@@ -79,7 +87,7 @@ func tokensOf(t *testing.T, s *testkit.Server, legacySecret string) map[string]s
 		"access":  login.Get("token"),
 		"refresh": login.Get("refresh_token"),
 		"device":  device,
-		"feed":    strings.TrimSpace(feed.Body),
+		"feed":    feedToken,
 		"reset":   other,
 		"legacy":  testkit.Forge(legacySecret, `{"alg":"HS256","typ":"JWT"}`, `{"user":{"_id":"`+id+`","email":"mike@example.com"},"iat":1700000000}`),
 		"JWE":     "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA",

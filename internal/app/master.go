@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/countersign-auth/countersign/internal/seal"
 	"github.com/countersign-auth/countersign/internal/store"
@@ -27,6 +28,9 @@ const (
 	marksSealed  = "countersign: sealed"
 )
 
+// scrubPatience is how long sealing waits for those who read from the database.
+const scrubPatience = 5 * time.Second
+
 // openBox returns what opens the secrets in the store. A new database, and one of a version that did not seal, is put under the
 // master key that is given or, if there is none, under a new one in a file beside it. Over a database that has a
 // master key nothing is ever made in its place.
@@ -43,7 +47,7 @@ func (a *App) openBox(ctx context.Context) (*seal.Box, error) {
 		return nil, err
 	}
 	if unmarked {
-		if marker, err = a.Store.FirstSecret(ctx, markerName, box.Seal(secretKind, markerName, []byte(marksSealing))); err != nil {
+		if marker, err = a.mark(ctx, box); err != nil {
 			return nil, err
 		}
 	}
@@ -63,7 +67,7 @@ func (a *App) openBox(ctx context.Context) (*seal.Box, error) {
 		return nil, err
 	}
 	if sealed > 0 || !unmarked {
-		if err := a.scrub(ctx); err != nil { // the next start will find the marker as it is, and try again
+		if err := a.scrubFor(ctx, scrubPatience); err != nil { // the next start will find the marker as it is, and try again
 			a.log.LogAttrs(ctx, slog.LevelWarn, "the database's write-ahead log may still hold secrets that are sealed now; start the server once more when nothing else uses the database", slog.Any("error", err))
 			return box, nil
 		}
@@ -73,6 +77,40 @@ func (a *App) openBox(ctx context.Context) (*seal.Box, error) {
 		err = nil
 	}
 	return box, err
+}
+
+// mark writes the marker of a database that has none, and returns what is there then.
+//
+// Where something is sealed there was a marker before that: somebody has removed it, so that a secret in the clear would be
+// taken for one of an earlier version. All that is there must be sealed.
+func (a *App) mark(ctx context.Context, box *seal.Box) ([]byte, error) {
+	records, err := a.sealedRecords(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// After the records: another process that starts writes the marker before it seals any.
+	if marker, err := a.Store.Secret(ctx, markerName); !errors.Is(err, store.ErrNotFound) {
+		return marker, err
+	}
+	state, inClear := marksSealing, ""
+	for _, r := range records {
+		_, err := box.Open(r.kind, r.id, r.value)
+		switch {
+		case errors.Is(err, seal.ErrNotSealed):
+			inClear = r.kind + " " + r.id
+			continue
+		case errors.Is(err, seal.ErrOtherKey):
+			return nil, a.wrongMaster(r.value, box)
+		case err != nil:
+			return nil, fmt.Errorf("master key: %s %s: %w", r.kind, r.id, err)
+		}
+		state = marksSealed
+	}
+	if state == marksSealed && inClear != "" {
+		return nil, fmt.Errorf("master key: the database has sealed secrets, and %s is not sealed; what marks it as sealed is missing. "+
+			"No version of the server leaves it so: somebody has changed the database. Put it back from your backup; docs/keys.md says what to do if there is none", inClear)
+	}
+	return a.Store.FirstSecret(ctx, markerName, box.Seal(secretKind, markerName, []byte(state)))
 }
 
 // masterKey returns the master key that is given, or else that in the file beside the database, which is made if the
@@ -219,14 +257,6 @@ func (a *App) Reseal(ctx context.Context) (n int, err error) {
 		n++
 	}
 	return n, nil
-}
-
-// scrub has the store forget what was replaced, where that takes more than replacing.
-func (a *App) scrub(ctx context.Context) error {
-	if s, ok := a.Store.(interface{ Scrub(context.Context) error }); ok {
-		return s.Scrub(ctx)
-	}
-	return nil
 }
 
 // MasterKeyID names the master key that secrets are sealed under, and tells nothing of it.

@@ -76,17 +76,31 @@ func TestPasswordChangeInABrowser(t *testing.T) {
 	wantDead(t, s, other, "another session")
 }
 
+// untouched returns what fails the test if the password's credential has been written meanwhile.
+func untouched(t *testing.T, s *testkit.Server, email string) (check func()) {
+	t.Helper()
+	version := func() int64 {
+		c, err := s.App.Store.Credential(t.Context(), "password", email)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Version
+	}
+	before := version()
+	return func() {
+		t.Helper()
+		if version() != before {
+			t.Error("something was written")
+		}
+	}
+}
+
 func TestPasswordChangesRefused(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t, "limits.insecure_disabled=true")
-	id := s.SignUp(t, "mike.miller@example.com")
-	s.SignUp(t, "jane@example.com")
+	s.SignUp(t, "mike.miller@example.com")
 	p, other := logIn(t, s, "mike.miller@example.com"), logIn(t, s, "mike.miller@example.com")
-
-	before, err := s.App.Store.Credential(t.Context(), "password", "mike.miller@example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check := untouched(t, s, "mike.miller@example.com")
 	const pw, wrongPassword = testkit.Password, testkit.Canary + " wrong"
 	for _, c := range []struct {
 		current, next string
@@ -114,74 +128,81 @@ func TestPasswordChangesRefused(t *testing.T) {
 			t.Errorf("%q to %q: %d %s, want %s", c.current, c.next, res.Status, res.Body, c.want)
 		}
 	}
+	check()
+	wantAlive(t, s, p, "the own session")
+	wantAlive(t, s, other, "another session")
+}
+
+func TestHostilePasswordChanges(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t, "limits.insecure_disabled=true")
+	s.SignUp(t, "mike@example.com")
+	s.SignUp(t, "jane@example.com")
+	p, other := logIn(t, s, "mike@example.com"), logIn(t, s, "mike@example.com")
+	check, checkJane := untouched(t, s, "mike@example.com"), untouched(t, s, "jane@example.com")
+	const pw = testkit.Password
 	good := url.Values{"current_password": {pw}, "new_password": {another}}.Encode()
 	object := func(current, next string) string {
 		return fmt.Sprintf(`{"current_password":%s,"new_password":%s}`, current, next)
 	}
+	mine := "Authorization: Bearer " + p.access
 	for _, c := range []struct {
 		name, path, body string
 		want             int
 		code             string
 		headers          []string
 	}{
-		{"nothing", "", "", 400, "missing_fields", nil},
-		{"empty object", "", "{}", 400, "missing_fields", []string{asJSON}},
-		{"no current", "", "new_password=" + url.QueryEscape(another), 400, "missing_fields", []string{asForm}},
-		{"empty current", "", "current_password=&new_password=" + url.QueryEscape(another), 400, "missing_fields", []string{asForm}},
-		{"null", "", object("null", `"`+another+`"`), 400, "invalid_fields", []string{asJSON}},
-		{"list", "", object(`["`+pw+`"]`, `"`+another+`"`), 400, "invalid_fields", []string{asJSON}},
-		{"operator", "", object(`{"$ne":""}`, `"`+another+`"`), 400, "invalid_fields", []string{asJSON}},
-		{"true", "", object("true", `"`+another+`"`), 400, "invalid_fields", []string{asJSON}},
-		{"twice", "", good + "&current_password=x", 400, "invalid_fields", []string{asForm}},
-		{"twice in JSON", "", `{"current_password":"a","current_password":"b","new_password":"c"}`, 400, "malformed_body", []string{asJSON}},
-		{"other case", "", strings.Replace(good, "current", "Current", 1), 400, "invalid_fields", []string{asForm}},
-		{"in the query", "?" + good, good, 400, "credentials_in_query", []string{asForm}},
-		{"one in the query", "?new_password=x", good, 400, "credentials_in_query", []string{asForm}},
-		{"text", "", good, 415, "", []string{"Content-Type: text/plain"}},
-		{"cross-site", "", good, 403, "cross_origin", []string{asForm, "Sec-Fetch-Site: cross-site"}},
-		{"another token", "", good, 400, "invalid_request", []string{asForm, "Authorization: Bearer " + other.access}},
+		{"nothing", "", "", 400, "missing_fields", []string{mine}},
+		{"empty object", "", "{}", 400, "missing_fields", []string{mine, asJSON}},
+		{"no current", "", "new_password=" + url.QueryEscape(another), 400, "missing_fields", []string{mine, asForm}},
+		{"empty current", "", "current_password=&new_password=" + url.QueryEscape(another), 400, "missing_fields", []string{mine, asForm}},
+		{"null", "", object("null", `"`+another+`"`), 400, "invalid_fields", []string{mine, asJSON}},
+		{"list", "", object(`["`+pw+`"]`, `"`+another+`"`), 400, "invalid_fields", []string{mine, asJSON}},
+		{"operator", "", object(`{"$ne":""}`, `"`+another+`"`), 400, "invalid_fields", []string{mine, asJSON}},
+		{"true", "", object("true", `"`+another+`"`), 400, "invalid_fields", []string{mine, asJSON}},
+		{"twice", "", good + "&current_password=x", 400, "invalid_fields", []string{mine, asForm}},
+		{"twice in JSON", "", `{"current_password":"a","current_password":"b","new_password":"c"}`, 400, "malformed_body", []string{mine, asJSON}},
+		{"other case", "", strings.Replace(good, "current", "Current", 1), 400, "invalid_fields", []string{mine, asForm}},
+		{"in the query", "?" + good, good, 400, "credentials_in_query", []string{mine, asForm}},
+		{"one in the query", "?new_password=x", good, 400, "credentials_in_query", []string{mine, asForm}},
+		{"text", "", good, 415, "unsupported_media_type", []string{mine, "Content-Type: text/plain"}},
+		{"cross-site", "", good, 403, "cross_origin", []string{mine, asForm, "Sec-Fetch-Site: cross-site"}},
+		{"another token", "", good, 400, "invalid_request", []string{mine, asForm, "Authorization: Bearer " + other.access}},
+		{"no token", "", good, 401, "unauthorized", []string{asForm}},
+		{"refresh token", "", good, 401, "invalid_token", []string{asForm, "Authorization: Bearer " + p.refresh}},
+		{"forged", "", good, 401, "invalid_token", []string{asForm, "Authorization: Bearer a.b.c"}},
+		{"token in the query", "?secret_token=" + p.access, good, 401, "unauthorized", []string{asForm}},
+		{"a user that the body names", "", fmt.Sprintf(`{"current_password":"x","new_password":%q,"email":"jane@example.com","_id":"x","user":{"email":"jane@example.com"}}`, another),
+			422, "invalid_fields", []string{mine, asJSON}},
 	} {
-		res := s.Do(t, s.Request(t, http.MethodPost, "/user/password"+c.path, c.body, append(c.headers, "Authorization: Bearer "+p.access)...))
-		if res.Status != c.want || c.code != "" && res.Code() != c.code {
+		res := s.Do(t, s.Request(t, http.MethodPost, "/user/password"+c.path, c.body, c.headers...))
+		if res.Status != c.want || res.Code() != c.code {
 			t.Errorf("%s: %d %s, want %d %s", c.name, res.Status, res.Body, c.want, c.code)
 		}
 	}
-	for name, headers := range map[string][]string{
-		"no token": {asForm}, "refresh token": {asForm, "Authorization: Bearer " + p.refresh}, "forged": {asForm, "Authorization: Bearer a.b.c"},
-	} {
-		if res := s.Do(t, s.Request(t, http.MethodPost, "/user/password", good, headers...)); res.Status != http.StatusUnauthorized {
-			t.Errorf("%s: %d %s", name, res.Status, res.Body)
-		}
-	}
-	if res := s.Do(t, s.Request(t, http.MethodPost, "/user/password?secret_token="+p.access, good, asForm)); res.Status != http.StatusUnauthorized {
-		t.Errorf("token in the query: %d", res.Status)
-	}
-
-	// A user that the body names is nobody.
-	res := by(t, s, p.access, http.MethodPost, "/user/password",
-		fmt.Sprintf(`{"current_password":"x","new_password":%q,"email":"jane@example.com","_id":"x","user":{"email":"jane@example.com"}}`, another))
-	if res.Status != http.StatusUnprocessableEntity {
-		t.Errorf("%d %s", res.Status, res.Body)
-	}
-
-	after, err := s.App.Store.Credential(t.Context(), "password", "mike.miller@example.com")
-	if err != nil || after.Version != before.Version {
-		t.Errorf("something was written: %+v (%v)", after, err)
-	}
+	check()
+	checkJane()
 	wantAlive(t, s, p, "the own session")
 	wantAlive(t, s, other, "another session")
+}
 
-	// Somebody who came in another way has none to change.
-	if err := s.App.Store.DeleteUser(t.Context(), id, time.Now().Add(time.Hour)); err != nil {
+// TestNoPasswordToChange is about somebody who came in another way.
+func TestNoPasswordToChange(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	id := s.SignUp(t, "mike@example.com")
+	p := logIn(t, s, "mike@example.com")
+	now := s.Clock.Now()
+	if err := s.App.Store.DeleteUser(t.Context(), id, now.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	u := store.User{ID: id, Email: "mike.miller@example.com", EmailKey: "mike.miller@example.com", Epoch: epochOf(t, p), CreatedAt: s.Clock.Now(), UpdatedAt: s.Clock.Now()}
-	err = s.App.Store.CreateUser(t.Context(), u, store.Credential{UserID: id, Method: "passkey", Key: "k", Data: []byte("{}"), CreatedAt: s.Clock.Now(), UpdatedAt: s.Clock.Now()})
+	u := store.User{ID: id, Email: "mike@example.com", EmailKey: "mike@example.com", Epoch: epochOf(t, p), CreatedAt: now, UpdatedAt: now}
+	err := s.App.Store.CreateUser(t.Context(), u, store.Credential{UserID: id, Method: "passkey", Key: "k", Data: []byte("{}"), CreatedAt: now, UpdatedAt: now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res := changePassword(t, s, p.access, pw, another); res.Status != http.StatusConflict || res.Code() != "no_password" {
-		t.Errorf("without a password: %d %s", res.Status, res.Body)
+	if res := changePassword(t, s, p.access, testkit.Password, another); res.Status != http.StatusConflict || res.Code() != "no_password" {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 

@@ -94,7 +94,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Wri
 
 // Server returns the HTTP server, bounded against slow and large requests, ready to serve.
 func (a *App) Server(ctx context.Context) (*http.Server, error) {
-	if err := a.rememberTTL(ctx); err != nil {
+	if err := a.settleLifetime(ctx, true); err != nil {
 		return nil, err
 	}
 	if err := a.Passwords.Policy.Load(); err != nil {

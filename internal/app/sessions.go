@@ -1,17 +1,19 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/revocation"
 	"github.com/countersign-auth/countersign/internal/session"
+	"github.com/countersign-auth/countersign/jwt"
 )
 
 // openSessions makes what keeps sessions and knows which have ended.
 func (a *App) openSessions(ctx context.Context, keys func(purpose string) []byte) (err error) {
-	if a.Revoked, err = revocation.New(a.Store, revocation.Config{Log: a.log, Now: a.now}); err != nil {
+	if a.Revoked, err = revocation.New(a.Store, revocation.Config{Log: a.log, Now: a.now, Steady: a.steady}); err != nil {
 		return err
 	}
 	if err := a.Revoked.Load(ctx); err != nil {
@@ -38,13 +40,22 @@ func (a *App) openSessions(ctx context.Context, keys func(purpose string) []byte
 	return err
 }
 
-// openFeed returns the feed; nil under a secret that is too short. The feed is public, and its signature would let anybody
-// search for such a secret.
+// openFeed returns the feed; nil when there can be none.
 func (a *App) openFeed(padding []byte) (*revocation.Feed, error) {
-	if secret := a.Config.JWT.Secret; secret != "" && len(secret) < config.MinSecret {
+	if !a.feedIsOfUse() {
 		return nil, nil
 	}
 	return revocation.NewFeed(a.Revoked, a.Tokens.SignFor, revocation.FeedConfig{
-		Issuer: a.issuer, Key: padding, Lifetime: a.Tokens.Lifetime(), Log: a.log, Now: a.now,
+		Issuer: a.issuer, Key: padding, Lifetime: a.Tokens.Lifetime, Log: a.log, Now: a.now,
 	})
+}
+
+// feedIsOfUse reports whether others can verify the feed, and find nothing out by it. The feed is public: under a secret that
+// is too short its signature would let anybody search for that. Under a secret of the server's own, nobody else can verify it.
+func (a *App) feedIsOfUse() bool {
+	cfg := a.Config.JWT
+	if cfg.Secret != "" {
+		return len(cfg.Secret) >= config.MinSecret
+	}
+	return !cmp.Or(jwt.Algorithm(cfg.Algorithm), a.Tokens.Keys()[0].Algorithm).Symmetric()
 }

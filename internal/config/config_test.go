@@ -59,6 +59,27 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 }
 
+// A secret that signs is either shared, or of no use to services.
+func TestHS256Warns(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		environ []string
+		want    bool
+	}{
+		{[]string{"COUNTERSIGN_JWT_ALGORITHM=HS256"}, true},
+		{[]string{"COUNTERSIGN_JWT_ALGORITHM=HS256", "COUNTERSIGN_JWT_SECRET=0123456789abcdef0123456789abcdef"}, false},
+		{[]string{"COUNTERSIGN_JWT_ALGORITHM=ES256"}, false},
+	} {
+		c, _, err := config.Load(config.Sources{Environ: tt.environ})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := strings.Join(c.Warnings(), "\n"); strings.Contains(w, "no other service can verify tokens") != tt.want {
+			t.Errorf("%q: %q", tt.environ, w)
+		}
+	}
+}
+
 func TestEveryProblemIsReported(t *testing.T) {
 	t.Parallel()
 	_, _, err := config.Load(config.Sources{

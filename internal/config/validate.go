@@ -166,6 +166,9 @@ func (c *Config) Warnings() (warnings []string) {
 	if n := len(c.JWT.Secret); n > 0 && n < MinSecret {
 		warnings = append(warnings, fmt.Sprintf("jwt.secret has only %d bytes: anyone can find it from one token by trying", n))
 	}
+	if c.JWT.Secret == "" && c.JWT.Algorithm == string(jwt.HS256) {
+		warnings = append(warnings, "jwt.algorithm is HS256 without jwt.secret: no other service can verify tokens, and there is no revocation feed")
+	}
 	if n := len(c.JWT.LegacySecret); n > 0 && n < MinSecret && time.Now().Before(c.JWT.AcceptLegacyUntil) {
 		warnings = append(warnings, fmt.Sprintf("the legacy JWT secret has only %d bytes: who finds it can forge tokens until %s",
 			n, c.JWT.AcceptLegacyUntil.Format(time.DateOnly)))

@@ -36,7 +36,7 @@ func BenchmarkEnterFailed(b *testing.B) {
 func BenchmarkEnterRefused(b *testing.B) {
 	s, _ := open(b)
 	c := newClock()
-	l := newLogins(b, s, c.now)
+	l := newLogins(b, s, c.Now)
 	fail(b, l, from(home), 5)
 	for b.Loop() {
 		if _, err := l.Enter(b.Context(), from(home)); err == nil {

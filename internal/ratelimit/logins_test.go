@@ -79,9 +79,9 @@ func TestHundredFailures(t *testing.T) {
 			if wait != 30*24*time.Hour {
 				t.Errorf("waits %v", wait)
 			}
-			c.advance(wait - time.Millisecond)
+			c.Advance(wait - time.Millisecond)
 			refused(t, l, from(attacker(500)), ratelimit.ReasonExhausted)
-			c.advance(time.Millisecond)
+			c.Advance(time.Millisecond)
 			pass(t, l, from(attacker(500)))
 		})
 	}
@@ -99,7 +99,7 @@ func TestUnlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	fail(t, l, from(attacker(700)), 1) // one of whom no refusal is remembered
-	c.advance(time.Second)
+	c.Advance(time.Second)
 	pass(t, l, from(home))
 }
 
@@ -113,9 +113,9 @@ func TestOwnAllowanceIsBounded(t *testing.T) {
 			exhaust(t, l, c)
 			failPatiently(t, l, c, a, 20)
 			refused(t, l, a, ratelimit.ReasonExhausted) // a stranger now
-			c.advance(29 * 24 * time.Hour)              // and it stays one
+			c.Advance(29 * 24 * time.Hour)              // and it stays one
 			refused(t, l, a, ratelimit.ReasonExhausted)
-			c.advance(24 * time.Hour)
+			c.Advance(24 * time.Hour)
 			pass(t, l, a)
 			fail(t, l, a, 5)
 		})
@@ -129,14 +129,13 @@ func TestWaitShrinksToNothing(t *testing.T) {
 	for doublings := range 12 {
 		want := min(time.Second<<doublings, 15*time.Minute)
 		for _, part := range []time.Duration{0, want / 4, want / 2, want - time.Millisecond} {
-			at := c.nanos.Load()
-			c.advance(part)
+			c.Advance(part)
 			if got := refused(t, l, from(home), ratelimit.ReasonPair); got != want-part {
 				t.Fatalf("waits %v after %v of %v", got, part, want)
 			}
-			c.nanos.Store(at)
+			c.Advance(-part)
 		}
-		c.advance(want)
+		c.Advance(want)
 		fail(t, l, from(home), 1)
 	}
 }
@@ -173,7 +172,7 @@ func TestAddress(t *testing.T) {
 	}
 	// Who comes with a device is not held up by its neighbours.
 	pass(t, l, ratelimit.Attempt{Account: mike, Client: home, Device: "d"})
-	c.advance(10 * time.Second)
+	c.Advance(10 * time.Second)
 	e, r := enter(t, l, ratelimit.Attempt{Account: "100", Client: home})
 	if r != nil {
 		t.Fatal(r)
@@ -185,9 +184,9 @@ func TestAddress(t *testing.T) {
 	if wait := refused(t, l, own, ratelimit.ReasonAddress); wait != time.Minute {
 		t.Errorf("waits %v", wait)
 	}
-	c.advance(time.Minute)
+	c.Advance(time.Minute)
 	pass(t, l, own)
-	c.advance(1000 * time.Second) // whatever was done, it is over by then
+	c.Advance(1000 * time.Second) // whatever was done, it is over by then
 	fail(t, l, own, 1)
 }
 
@@ -212,7 +211,7 @@ func TestWithdrawnCountsNothing(t *testing.T) {
 		withdraw(from(home))
 	}
 	fail(t, l, from(home), 5)
-	c.advance(refused(t, l, from(home), ratelimit.ReasonPair))
+	c.Advance(refused(t, l, from(home), ratelimit.ReasonPair))
 	withdraw(from(home)) // does not begin the wait anew
 	fail(t, l, from(home), 1)
 
@@ -232,7 +231,7 @@ func TestWithdrawnCountsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.advance(time.Second) // for which the refusal is remembered
+	c.Advance(time.Second) // for which the refusal is remembered
 	fail(t, l, ratelimit.Attempt{Account: "x", Client: attacker(1)}, 4)
 	refused(t, l, ratelimit.Attempt{Account: "x", Client: attacker(1)}, ratelimit.ReasonPair)
 }
@@ -244,12 +243,12 @@ func TestClockIsSetBack(t *testing.T) {
 			t.Parallel()
 			l, c := setUp(t)
 			fail(t, l, from(home), 5)
-			c.advance(-back)
+			c.Advance(-back)
 			wait := refused(t, l, from(home), ratelimit.ReasonPair) // nothing is unlocked
 			if wait > time.Minute {
 				t.Errorf("waits %v", wait)
 			}
-			c.advance(wait) // and nothing locked for longer
+			c.Advance(wait) // and nothing locked for longer
 			fail(t, l, from(home), 1)
 			refused(t, l, from(home), ratelimit.ReasonPair)
 		})

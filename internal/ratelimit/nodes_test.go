@@ -35,7 +35,7 @@ func TestBurstOnTwoNodes(t *testing.T) {
 			t.Parallel()
 			s, path := open(t)
 			c := newClock() // which stands still: no wait ends during the burst
-			nodes := []*ratelimit.Logins{newLogins(t, s, c.now), newLogins(t, openAt(t, path), c.now)}
+			nodes := []*ratelimit.Logins{newLogins(t, s, c.Now), newLogins(t, openAt(t, path), c.Now)}
 			var checks atomic.Int64
 			var wg sync.WaitGroup
 			for i := range 200 {
@@ -68,7 +68,7 @@ func TestParallelLoginsOnTwoNodesLeaveNothing(t *testing.T) {
 	t.Parallel()
 	s, path := open(t)
 	c := newClock()
-	nodes := []*ratelimit.Logins{newLogins(t, s, c.now), newLogins(t, openAt(t, path), c.now)}
+	nodes := []*ratelimit.Logins{newLogins(t, s, c.Now), newLogins(t, openAt(t, path), c.Now)}
 	var wg sync.WaitGroup
 	for i := range 80 {
 		wg.Go(func() {
@@ -100,13 +100,13 @@ func TestCountsOutliveTheProcess(t *testing.T) {
 	t.Parallel()
 	s, path := open(t)
 	c := newClock()
-	l := newLogins(t, s, c.now)
+	l := newLogins(t, s, c.Now)
 	pass(t, l, from(home))
 	exhaust(t, l, c)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l = newLogins(t, openAt(t, path), c.now)
+	l = newLogins(t, openAt(t, path), c.Now)
 	refused(t, l, from(attacker(300)), ratelimit.ReasonExhausted)
 	pass(t, l, from(home))
 }
@@ -114,7 +114,7 @@ func TestCountsOutliveTheProcess(t *testing.T) {
 func TestStoreShowsNothing(t *testing.T) {
 	t.Parallel()
 	s, path := open(t)
-	l := newLogins(t, s, newClock().now)
+	l := newLogins(t, s, newClock().Now)
 	fail(t, l, ratelimit.Attempt{Account: "canary@example.com", Client: home, Device: "canary"}, 1)
 	fail(t, l, ratelimit.Attempt{Account: "canary", Client: home}, 1)
 	for _, suffix := range []string{"", "-wal"} {
@@ -164,7 +164,7 @@ func TestDisabledAndMisconfigured(t *testing.T) {
 func TestFaultLetsNobodyIn(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t)
-	l := newLogins(t, s, newClock().now)
+	l := newLogins(t, s, newClock().Now)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestEachCountIsTakenBackOnce(t *testing.T) {
 	t.Parallel()
 	s, path := open(t)
 	c := newClock()
-	nodes := []*ratelimit.Logins{newLogins(t, s, c.now), newLogins(t, openAt(t, path), c.now)}
+	nodes := []*ratelimit.Logins{newLogins(t, s, c.Now), newLogins(t, openAt(t, path), c.Now)}
 	from := func(who, i int) ratelimit.Attempt { // each at its own /64 of one /48
 		return ratelimit.Attempt{Account: fmt.Sprint(who, " ", i), Client: netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x::1", who))}
 	}

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/ratelimit"
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
+	"github.com/countersign-auth/countersign/internal/testkit"
 )
 
 var (
@@ -22,16 +22,8 @@ var (
 
 const mike = "mike@example.com"
 
-type clock struct{ nanos atomic.Int64 }
+func newClock() *testkit.Clock { return testkit.ClockAt(start) }
 
-func newClock() *clock {
-	c := &clock{}
-	c.nanos.Store(start.UnixNano())
-	return c
-}
-
-func (c *clock) now() time.Time           { return time.Unix(0, c.nanos.Load()) }
-func (c *clock) advance(d time.Duration)  { c.nanos.Add(int64(d)) }
 func attacker(i int) netip.Addr           { return netip.AddrFrom4([4]byte{203, 0, byte(i >> 8), byte(i)}) }
 func from(a netip.Addr) ratelimit.Attempt { return ratelimit.Attempt{Account: mike, Client: a} }
 func device(id string) ratelimit.Attempt {
@@ -62,10 +54,10 @@ func newLogins(t testing.TB, s *sqlstore.Store, now func() time.Time) *ratelimit
 	return l
 }
 
-func setUp(t testing.TB) (*ratelimit.Logins, *clock) {
+func setUp(t testing.TB) (*ratelimit.Logins, *testkit.Clock) {
 	s, _ := open(t)
 	c := newClock()
-	return newLogins(t, s, c.now), c
+	return newLogins(t, s, c.Now), c
 }
 
 // enter returns the entry or the refusal.
@@ -92,12 +84,12 @@ func fail(t testing.TB, l *ratelimit.Logins, a ratelimit.Attempt, n int) {
 }
 
 // failPatiently makes n attempts that fail, each as soon as it may be made.
-func failPatiently(t testing.TB, l *ratelimit.Logins, c *clock, a ratelimit.Attempt, n int) {
+func failPatiently(t testing.TB, l *ratelimit.Logins, c *testkit.Clock, a ratelimit.Attempt, n int) {
 	t.Helper()
 	for range n {
 		e, r := enter(t, l, a)
 		if r != nil {
-			c.advance(r.RetryAfter)
+			c.Advance(r.RetryAfter)
 			fail(t, l, a, 1)
 			continue
 		}
@@ -126,7 +118,7 @@ func refused(t testing.TB, l *ratelimit.Logins, a ratelimit.Attempt, reason stri
 }
 
 // exhaust has strangers fail at mike's until they are refused, each from an address of its own. It returns how often.
-func exhaust(t testing.TB, l *ratelimit.Logins, c *clock) (n int) {
+func exhaust(t testing.TB, l *ratelimit.Logins, c *testkit.Clock) (n int) {
 	t.Helper()
 	for ; ; n++ {
 		a := from(attacker(n))
@@ -134,7 +126,7 @@ func exhaust(t testing.TB, l *ratelimit.Logins, c *clock) (n int) {
 			if r.Reason == ratelimit.ReasonExhausted {
 				return n
 			}
-			c.advance(r.RetryAfter)
+			c.Advance(r.RetryAfter)
 			fail(t, l, a, 1)
 		}
 	}

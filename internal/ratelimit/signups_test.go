@@ -14,7 +14,7 @@ func TestSignups(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t)
 	c := newClock()
-	signups, err := ratelimit.NewSignups(ratelimit.Config{Counters: s, Key: key, Now: c.now})
+	signups, err := ratelimit.NewSignups(ratelimit.Config{Counters: s, Key: key, Now: c.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,11 +49,11 @@ func TestSignups(t *testing.T) {
 	if _, r := enter(attacker(1)); r != nil {
 		t.Errorf("another address: %v", r)
 	}
-	c.advance(29 * time.Second)
+	c.Advance(29 * time.Second)
 	if _, r := enter(home); r == nil || r.RetryAfter != time.Second {
 		t.Fatalf("got %v", r)
 	}
-	c.advance(time.Second)
+	c.Advance(time.Second)
 	if _, r := enter(home); r != nil {
 		t.Fatal(r)
 	}

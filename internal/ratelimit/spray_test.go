@@ -23,7 +23,7 @@ func newSpray(t testing.TB, now func() time.Time) *ratelimit.Spray {
 func TestSprayIsNoticed(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	s := newSpray(t, c.now)
+	s := newSpray(t, c.Now)
 	var noticed []int
 	for i := range 200 {
 		for range 2 { // the same account again tells nothing new
@@ -47,7 +47,7 @@ func TestSprayIsNoticed(t *testing.T) {
 	if s.Weight(9) != 0 || s.Weight(10) <= 0 || s.Weight(1000) != s.Weight(10) {
 		t.Errorf("weights %d %d %d", s.Weight(9), s.Weight(10), s.Weight(1000))
 	}
-	c.advance(time.Hour)
+	c.Advance(time.Hour)
 	if n, _ := s.Failed("caf\u00e9 2026", "another"); n != 1 {
 		t.Errorf("%d accounts in a new hour", n)
 	}
@@ -55,7 +55,7 @@ func TestSprayIsNoticed(t *testing.T) {
 
 func TestFloodDoesNotHideASpray(t *testing.T) {
 	t.Parallel()
-	s := newSpray(t, newClock().now)
+	s := newSpray(t, newClock().Now)
 	flood := 0
 	for i := range 10 {
 		n, noticed := s.Failed("Spring2026!", fmt.Sprint(i))

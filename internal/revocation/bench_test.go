@@ -127,12 +127,12 @@ func BenchmarkPrune(b *testing.B) {
 			for range b.N {
 				b.StopTimer()
 				clock := newClock()
-				set := newSet(b, open(b), revocation.Config{Now: clock.now})
+				set := newSet(b, open(b), revocation.Config{Now: clock.Now})
 				set.Add(all[over:]...)
 				for _, r := range all[:over] {
-					set.Add(store.Revocation{Key: r.Key, ExpiresAt: clock.now()})
+					set.Add(store.Revocation{Key: r.Key, ExpiresAt: clock.Now()})
 				}
-				clock.advance(2 * time.Minute)
+				clock.Advance(2 * time.Minute)
 				b.StartTimer()
 				set.Prune()
 			}

@@ -52,9 +52,9 @@ type FeedConfig struct {
 	// Key makes the padding. All nodes of a server have the same one, of at least 16 bytes, that nobody else knows: who
 	// knows it can tell padding from sessions.
 	Key []byte
-	// Lifetime is how long a revocation lives, as those who write it choose. The padding does as the revocations do.
-	// 0 means 16 minutes.
-	Lifetime time.Duration
+	// Lifetime says how long a revocation lives, as those who write it choose. The padding does as the revocations do. Nil
+	// means 16 minutes.
+	Lifetime func() time.Duration
 	// MaxEntries bounds the document; 0 means [MaxEntries], which is also the most.
 	MaxEntries int
 	// Log is told when documents cannot be signed, and when they can again. Nil logs nothing.
@@ -68,7 +68,6 @@ type Feed struct {
 	set  *Set
 	sign Sign
 	cfg  FeedConfig
-	pad  padding
 
 	made    atomic.Pointer[document]
 	making  sync.Mutex
@@ -97,14 +96,12 @@ func NewFeed(set *Set, sign Sign, cfg FeedConfig) (*Feed, error) {
 		return nil, errors.New("revocation: the feed needs a key of at least 16 bytes for its padding")
 	case cfg.MaxEntries < 0 || cfg.MaxEntries > MaxEntries:
 		return nil, errors.New("revocation: MaxEntries is out of range")
-	case cfg.Lifetime < 0:
-		return nil, errors.New("revocation: Lifetime is negative")
 	}
 	if cfg.MaxEntries == 0 {
 		cfg.MaxEntries = MaxEntries
 	}
-	if cfg.Lifetime == 0 {
-		cfg.Lifetime = 16 * time.Minute
+	if cfg.Lifetime == nil {
+		cfg.Lifetime = func() time.Duration { return 16 * time.Minute }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -112,7 +109,7 @@ func NewFeed(set *Set, sign Sign, cfg FeedConfig) (*Feed, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Feed{set: set, sign: sign, cfg: cfg, pad: padding{key: cfg.Key, turnover: cfg.Lifetime + Margin}}, nil
+	return &Feed{set: set, sign: sign, cfg: cfg}, nil
 }
 
 // unavailable is the answer while there is nothing to say that would be complete.
@@ -165,7 +162,7 @@ func (f *Feed) build() (*document, error) {
 	began := f.cfg.Now()
 	at := began.Add(-f.set.Age())
 	hashes, since, version := f.set.alive(f.cfg.MaxEntries)
-	hashes = f.pad.fill(hashes, f.cfg.MaxEntries, began)
+	hashes = padding{key: f.cfg.Key, turnover: f.cfg.Lifetime() + Margin}.fill(hashes, f.cfg.MaxEntries, began)
 	token, err := f.sign(Type, jwt.Claims{
 		Issuer: f.cfg.Issuer, Audience: []string{Audience}, IssuedAt: at, ExpiresAt: at.Add(lifetime), MaxBytes: maxDocument,
 		Extra: map[string]any{"since": since, "size": EntrySize, "entries": encode(hashes)},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/revocation"
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/jwt"
 )
 
@@ -82,12 +83,12 @@ func (c content) has(key string) bool { return slices.Contains(c.hashes, revocat
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	set := newSet(t, open(t), revocation.Config{Now: clock.now})
+	set := newSet(t, open(t), revocation.Config{Now: clock.Now})
 	load(t, set)
-	feed := newFeed(t, set, signer(signKey(t)), revocation.FeedConfig{Now: clock.now})
-	until := clock.now().Add(16 * time.Minute)
+	feed := newFeed(t, set, signer(signKey(t)), revocation.FeedConfig{Now: clock.Now})
+	until := clock.Now().Add(16 * time.Minute)
 	set.Add(store.Revocation{Key: "s1", ExpiresAt: until}, store.Revocation{Key: "e1", ExpiresAt: until})
-	clock.advance(1500 * time.Millisecond) // what is said is as of the last look into the store
+	clock.Advance(1500 * time.Millisecond) // what is said is as of the last look into the store
 	w := ask(feed, "")
 	for name, want := range map[string]string{"Content-Type": "application/jwt", "Cache-Control": "no-cache", "Content-Length": fmt.Sprint(w.Body.Len())} {
 		if got := w.Header().Get(name); got != want {
@@ -122,18 +123,18 @@ func TestDocument(t *testing.T) {
 	set.Add(store.Revocation{Key: "s2", ExpiresAt: until.Add(time.Minute)})
 	again("a session ended", true)
 	for range 5 {
-		clock.advance(5 * time.Second)
+		clock.Advance(5 * time.Second)
 		load(t, set)
 		again("nothing happens", false)
 	}
-	clock.advance(5 * time.Second)
+	clock.Advance(5 * time.Second)
 	load(t, set)
 	again("half a minute later", true)
 	for range 200 { // 17 minutes: all expire, and the margin too
-		clock.advance(5 * time.Second)
+		clock.Advance(5 * time.Second)
 		load(t, set)
 	}
-	if c := read(t, ask(feed, "").Body.String()); c.has("s1") || !c.has("s2") || len(c.hashes) != 64 || c.Iat != clock.now().Unix() {
+	if c := read(t, ask(feed, "").Body.String()); c.has("s1") || !c.has("s2") || len(c.hashes) != 64 || c.Iat != clock.Now().Unix() {
 		t.Errorf("%+v", c)
 	}
 }
@@ -176,12 +177,12 @@ func TestHTTP(t *testing.T) {
 func TestBounded(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	set := newSet(t, open(t), revocation.Config{Now: clock.now})
+	set := newSet(t, open(t), revocation.Config{Now: clock.Now})
 	load(t, set)
-	feed := newFeed(t, set, signer(signKey(t)), revocation.FeedConfig{Now: clock.now, MaxEntries: 100})
+	feed := newFeed(t, set, signer(signKey(t)), revocation.FeedConfig{Now: clock.Now, MaxEntries: 100})
 	for i := range 103 {
-		clock.advance(time.Second)
-		set.Add(store.Revocation{Key: fmt.Sprint("s", i), ExpiresAt: clock.now().Add(16 * time.Minute)})
+		clock.Advance(time.Second)
+		set.Add(store.Revocation{Key: fmt.Sprint("s", i), ExpiresAt: clock.Now().Add(16 * time.Minute)})
 		load(t, set)
 		c := read(t, ask(feed, "").Body.String())
 		since, dropped := int64(0), max(0, i-99)
@@ -197,15 +198,15 @@ func TestBounded(t *testing.T) {
 			}
 		}
 	}
-	clock.advance(15*time.Minute + 21*time.Second) // the first of them are over now
+	clock.Advance(15*time.Minute + 21*time.Second) // the first of them are over now
 	load(t, set)
 	if c := read(t, ask(feed, "").Body.String()); c.Since != 0 || !c.has("s102") {
 		t.Errorf("complete again, but since %d", c.Since)
 	}
-	restarted := newSet(t, open(t), revocation.Config{Now: clock.now}) // which cannot know when they were written
-	restarted.Add(revoked(101, clock.now().Add(10*time.Minute))...)
-	if _, since := restarted.Alive(100); int64(since) != clock.now().Unix() {
-		t.Errorf("since %d, want %d", since, clock.now().Unix())
+	restarted := newSet(t, open(t), revocation.Config{Now: clock.Now}) // which cannot know when they were written
+	restarted.Add(revoked(101, clock.Now().Add(10*time.Minute))...)
+	if _, since := restarted.Alive(100); int64(since) != clock.Now().Unix() {
+		t.Errorf("since %d, want %d", since, clock.Now().Unix())
 	}
 	if _, since := restarted.Alive(101); since != 0 {
 		t.Errorf("since %d, though all are told of", since)
@@ -229,16 +230,16 @@ func TestLargest(t *testing.T) {
 func TestNothingToSay(t *testing.T) {
 	t.Parallel()
 	clock, db := newClock(), open(t)
-	set := newSet(t, db, revocation.Config{Now: clock.now})
+	set := newSet(t, db, revocation.Config{Now: clock.Now})
 	key := signKey(t)
 	var broken atomic.Bool
-	var log syncLog
+	var log testkit.Log
 	feed := newFeed(t, set, func(typ string, c jwt.Claims) (string, error) {
 		if broken.Load() {
 			return "", errors.New("the key is locked")
 		}
 		return jwt.Sign(key, typ, c)
-	}, revocation.FeedConfig{Now: clock.now, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	}, revocation.FeedConfig{Now: clock.Now, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	check := func(what string, status int) {
 		t.Helper()
 		w := ask(feed, "")
@@ -252,15 +253,15 @@ func TestNothingToSay(t *testing.T) {
 	check("nothing was loaded", 503)
 	load(t, set)
 	check("loaded", 200)
-	clock.advance(5 * time.Second)
+	clock.Advance(5 * time.Second)
 	check("five seconds without the store", 200)
-	clock.advance(1)
+	clock.Advance(1)
 	check("more", 503)
 	load(t, set)
 	check("again", 200)
 	broken.Store(true)
 	check("the key is locked, the document still good", 200)
-	clock.advance(31 * time.Second)
+	clock.Advance(31 * time.Second)
 	load(t, set)
 	check("the key is locked", 503)
 	check("still", 503)
@@ -333,7 +334,6 @@ func TestNewFeedRefuses(t *testing.T) {
 		"short key":    {set, sign, func(c *revocation.FeedConfig) { c.Key = secret[:15] }},
 		"too many":     {set, sign, func(c *revocation.FeedConfig) { c.MaxEntries = revocation.MaxEntries + 1 }},
 		"negative":     {set, sign, func(c *revocation.FeedConfig) { c.MaxEntries = -1 }},
-		"lifetime":     {set, sign, func(c *revocation.FeedConfig) { c.Lifetime = -1 }},
 	} {
 		cfg := good
 		tt.change(&cfg)

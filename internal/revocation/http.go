@@ -20,7 +20,7 @@ func (f *Feed) Routes(rt *api.Router) {
 		Summary: "Sessions that have been ended, for services that verify tokens on their own",
 		Description: "A signed document of type revocations+jwt. Ask with If-None-Match as often as twice a second: " +
 			"the answer is 304 as long as nothing has happened. docs/revocation.md has the format.",
-		OK: "", OKType: MediaType, NotModified: true, Problems: []int{http.StatusServiceUnavailable},
+		OK: "", OKType: MediaType, NotModified: true,
 	}, f)
 }
 

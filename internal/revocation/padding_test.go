@@ -25,10 +25,10 @@ func TestPadding(t *testing.T) {
 		last = got
 	}
 	clock := newClock()
-	set := newSet(t, open(t), revocation.Config{Now: clock.now})
+	set := newSet(t, open(t), revocation.Config{Now: clock.Now})
 	key := signKey(t)
 	nodes := []*revocation.Feed{
-		newFeed(t, set, signer(key), revocation.FeedConfig{Now: clock.now}), newFeed(t, set, signer(key), revocation.FeedConfig{Now: clock.now}),
+		newFeed(t, set, signer(key), revocation.FeedConfig{Now: clock.Now}), newFeed(t, set, signer(key), revocation.FeedConfig{Now: clock.Now}),
 	}
 	shows := func(node int) []uint64 {
 		t.Helper()
@@ -39,14 +39,14 @@ func TestPadding(t *testing.T) {
 	if !slices.Equal(first, shows(1)) {
 		t.Error("two nodes pad differently")
 	}
-	set.Add(store.Revocation{Key: "s1", ExpiresAt: clock.now().Add(16 * time.Minute)})
+	set.Add(store.Revocation{Key: "s1", ExpiresAt: clock.Now().Add(16 * time.Minute)})
 	if then := shows(0); len(then) != len(first) || common(first, then) != len(first)-1 {
 		t.Errorf("a session ends: %d of %d entries stay, in %d", common(first, then), len(first), len(then))
 	}
 	goes := map[int]int{} // how many entries a document no longer has, by its number
 	before := shows(0)
 	for i := range 17 * 2 {
-		clock.advance(30 * time.Second)
+		clock.Advance(30 * time.Second)
 		now := shows(0)
 		goes[i] = len(before) - common(before, now)
 		before = now

@@ -29,8 +29,9 @@ type Config struct {
 	Poll time.Duration
 	// Log is told when the store cannot be asked, and when it can again. Nil logs nothing.
 	Log *slog.Logger
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
+	// Now is the clock; nil means time.Now. Steady is one that does not jump ahead, by which revocations are forgotten; nil
+	// means Now.
+	Now, Steady func() time.Time
 }
 
 // Set is what has been revoked and could still be used. It is safe for concurrent use; reads take no lock.
@@ -76,6 +77,9 @@ func New(s store.Revocations, cfg Config) (*Set, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Steady == nil {
+		cfg.Steady = cfg.Now
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -101,12 +105,14 @@ func (s *Set) Add(revocations ...store.Revocation) {
 	if len(revocations) == 0 {
 		return
 	}
-	now := s.cfg.Now()
+	now, steady := s.cfg.Now(), s.cfg.Steady()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	changed := false
 	for _, r := range revocations {
-		changed = s.add(r, now) || changed
+		if r.Key != "" && steady.Before(r.ExpiresAt.Add(Margin)) {
+			changed = s.add(r, now) || changed
+		}
 	}
 	if changed {
 		s.version.Add(1)
@@ -115,11 +121,7 @@ func (s *Set) Add(revocations ...store.Revocation) {
 
 // add requires mu. It reports whether a token can have been ended.
 func (s *Set) add(r store.Revocation, now time.Time) bool {
-	end := r.ExpiresAt.Add(Margin)
-	if r.Key == "" || !now.Before(end) {
-		return false
-	}
-	e := entry{local: s.local(r.Key), hash: feedHash(r.Key), seen: seconds(now), over: seconds(end) + 1}
+	e := entry{local: s.local(r.Key), hash: feedHash(r.Key), seen: seconds(now), over: seconds(r.ExpiresAt.Add(Margin)) + 1}
 	if n := len(s.entries); n > 0 {
 		e.seen = max(e.seen, s.entries[n-1].seen) // the clock may have been set back
 	}
@@ -154,7 +156,7 @@ const fewEntries = 10_000
 
 // prune forgets what is over.
 func (s *Set) prune() {
-	now := seconds(s.cfg.Now())
+	now := seconds(s.cfg.Steady())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.entries) == 0 || now < s.soonest {

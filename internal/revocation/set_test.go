@@ -1,7 +1,6 @@
 package revocation_test
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -14,13 +13,14 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/revocation"
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/testkit"
 )
 
 // TestSetHoldsWhatLives follows one session and one user through the life of their revocations.
 func TestSetHoldsWhatLives(t *testing.T) {
 	t.Parallel()
 	clock, db := newClock(), open(t)
-	set := newSet(t, db, revocation.Config{Now: clock.now})
+	set := newSet(t, db, revocation.Config{Now: clock.Now})
 	load(t, set)
 	ended := func(want string) {
 		t.Helper()
@@ -38,7 +38,7 @@ func TestSetHoldsWhatLives(t *testing.T) {
 	user(t, db, "mike", "e-mike")
 	session(t, db, "mike", "s1")
 	session(t, db, "mike", "s2")
-	end(t, db, "mike", "s1", clock.now().Add(16*time.Minute))
+	end(t, db, "mike", "s1", clock.Now().Add(16*time.Minute))
 	ended("") // no node has heard of it
 	v := set.Version()
 	load(t, set)
@@ -46,25 +46,53 @@ func TestSetHoldsWhatLives(t *testing.T) {
 	if set.Version() == v {
 		t.Error("the version stands still")
 	}
-	clock.advance(5 * time.Minute)
-	set.Add(store.Revocation{Key: "e-anna", ExpiresAt: clock.now().Add(16 * time.Minute)}, store.Revocation{ExpiresAt: clock.now().Add(time.Hour)})
+	clock.Advance(5 * time.Minute)
+	set.Add(store.Revocation{Key: "e-anna", ExpiresAt: clock.Now().Add(16 * time.Minute)}, store.Revocation{ExpiresAt: clock.Now().Add(time.Hour)})
 	ended("s1/e-mike s3/e-anna /e-anna")
-	clock.advance(12*time.Minute - time.Second) // s1 has expired, and the margin for slow clocks is not over
+	clock.Advance(12*time.Minute - time.Second) // s1 has expired, and the margin for slow clocks is not over
 	set.Prune()
 	ended("s1/e-mike s3/e-anna /e-anna")
-	clock.advance(2 * time.Second)
+	clock.Advance(2 * time.Second)
 	set.Prune()
 	ended("s3/e-anna /e-anna")
-	clock.advance(6 * time.Minute)
+	clock.Advance(6 * time.Minute)
 	set.Prune()
 	ended("")
 	if s := set.Stats(); s.Entries != 0 {
 		t.Errorf("%+v", s)
 	}
-	restarted := newSet(t, db, revocation.Config{Now: clock.now}) // what the sweeper has left is not taken up again
+	restarted := newSet(t, db, revocation.Config{Now: clock.Now}) // what the sweeper has left is not taken up again
 	load(t, restarted)
 	if s := restarted.Stats(); s.Entries != 0 || restarted.Version() != 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestClockJump has the clock an hour ahead for a while, in which the set forgets nothing and misses nothing.
+func TestClockJump(t *testing.T) {
+	t.Parallel()
+	clock, db := newClock(), open(t)
+	set := newSet(t, db, revocation.Config{Now: clock.Now, Steady: func() time.Time { return start }})
+	user(t, db, "mike", "e-mike")
+	session(t, db, "mike", "s1")
+	session(t, db, "mike", "s2")
+	end(t, db, "mike", "s1", start.Add(16*time.Minute))
+	load(t, set)
+	clock.Advance(time.Hour)
+	end(t, db, "mike", "s2", start.Add(16*time.Minute)) // by a node whose clock is right
+	load(t, set)
+	set.Prune()
+	if hashes, _ := set.Alive(10); len(hashes) != 0 {
+		t.Errorf("%d hashes in the feed", len(hashes))
+	}
+	clock.Advance(-time.Hour)
+	for _, id := range []string{"s1", "s2"} {
+		if !set.Ended(id, "") {
+			t.Errorf("%s goes on", id)
+		}
+	}
+	if hashes, _ := set.Alive(10); len(hashes) != 2 {
+		t.Errorf("%d hashes in the feed", len(hashes))
 	}
 }
 
@@ -72,8 +100,8 @@ func TestSetHoldsWhatLives(t *testing.T) {
 func TestAddIsIdempotent(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	set := newSet(t, open(t), revocation.Config{Now: clock.now})
-	r := store.Revocation{Key: "s1", ExpiresAt: clock.now().Add(time.Minute)}
+	set := newSet(t, open(t), revocation.Config{Now: clock.Now})
+	r := store.Revocation{Key: "s1", ExpiresAt: clock.Now().Add(time.Minute)}
 	set.Add(r, r)
 	v := set.Version()
 	set.Add(r)
@@ -83,7 +111,7 @@ func TestAddIsIdempotent(t *testing.T) {
 	}
 	r.ExpiresAt = r.ExpiresAt.Add(time.Hour)
 	set.Add(r)
-	clock.advance(time.Hour)
+	clock.Advance(time.Hour)
 	set.Prune()
 	if !set.Ended("s1", "") || set.Stats().Entries != 1 {
 		t.Error("the longer life is lost")
@@ -144,7 +172,7 @@ func TestFollowsAnotherProcess(t *testing.T) {
 func TestStoreDown(t *testing.T) {
 	t.Parallel()
 	db := open(t)
-	var log syncLog
+	var log testkit.Log
 	set := newSet(t, db, revocation.Config{Poll: 2 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if set.Age() < 1000*time.Hour {
 		t.Errorf("before the first time, Age is %v", set.Age())
@@ -182,25 +210,25 @@ func TestSetAgainstAMap(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))
 	clock := newClock()
-	set := newSet(t, open(t), revocation.Config{Now: clock.now})
+	set := newSet(t, open(t), revocation.Config{Now: clock.Now})
 	over := map[string]time.Time{}
 	for step := range 20_000 {
 		key := fmt.Sprint("k", rnd.IntN(3000))
 		switch rnd.IntN(10) {
 		case 0:
-			clock.advance(time.Duration(rnd.IntN(3)) * time.Second)
+			clock.Advance(time.Duration(rnd.IntN(3)) * time.Second)
 			if rnd.IntN(20) == 0 {
 				set.Prune()
 			}
 		case 1, 2, 3:
-			until := clock.now().Add(time.Duration(rnd.IntN(600)) * time.Second)
+			until := clock.Now().Add(time.Duration(rnd.IntN(600)) * time.Second)
 			set.Add(store.Revocation{Key: key, ExpiresAt: until})
 			if until.After(over[key]) {
 				over[key] = until
 			}
 		default:
 			until, known := over[key]
-			if alive := known && clock.now().Before(until); alive && !set.Ended(key, "") {
+			if alive := known && clock.Now().Before(until); alive && !set.Ended(key, "") {
 				t.Fatalf("step %d: %s is lost", step, key)
 			}
 			if !known && set.Ended("", key) {
@@ -210,7 +238,7 @@ func TestSetAgainstAMap(t *testing.T) {
 	}
 	alive := 0
 	for _, until := range over {
-		if clock.now().Before(until.Add(revocation.Margin)) {
+		if clock.Now().Before(until.Add(revocation.Margin)) {
 			alive++
 		}
 	}
@@ -224,7 +252,7 @@ func TestSetAgainstAMap(t *testing.T) {
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	clock, db := newClock(), open(t)
-	set := newSet(t, db, revocation.Config{Now: clock.now})
+	set := newSet(t, db, revocation.Config{Now: clock.Now})
 	var done atomic.Bool
 	var writers, readers sync.WaitGroup
 	for w := range 4 {
@@ -232,11 +260,11 @@ func TestConcurrent(t *testing.T) {
 			for i := range 1000 {
 				key := fmt.Sprintf("%d-%d", w, i)
 				before := set.Version()
-				set.Add(store.Revocation{Key: key, ExpiresAt: clock.now().Add(time.Hour)})
+				set.Add(store.Revocation{Key: key, ExpiresAt: clock.Now().Add(time.Hour)})
 				if !set.Ended(key, "") || set.Version() == before {
 					t.Errorf("%s is not there", key)
 				}
-				set.Add(store.Revocation{Key: "short-" + key, ExpiresAt: clock.now().Add(time.Second)})
+				set.Add(store.Revocation{Key: "short-" + key, ExpiresAt: clock.Now().Add(time.Second)})
 			}
 		})
 	}
@@ -252,7 +280,7 @@ func TestConcurrent(t *testing.T) {
 	}
 	readers.Go(func() {
 		for !done.Load() {
-			clock.advance(time.Second)
+			clock.Advance(time.Second)
 			set.Prune()
 			load(t, set)
 		}
@@ -270,21 +298,4 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := revocation.New(open(t), revocation.Config{Poll: -1}); err == nil {
 		t.Error("a negative Poll is taken")
 	}
-}
-
-type syncLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *syncLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *syncLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/revocation"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
+	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/jwt"
 )
 
@@ -22,16 +23,7 @@ var (
 	start  = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 )
 
-type clock struct{ nanos atomic.Int64 }
-
-func newClock() *clock {
-	c := &clock{}
-	c.nanos.Store(start.UnixNano())
-	return c
-}
-
-func (c *clock) now() time.Time          { return time.Unix(0, c.nanos.Load()) }
-func (c *clock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
+func newClock() *testkit.Clock { return testkit.ClockAt(start) }
 
 // database is a real store in a file, whose connection can be cut.
 type database struct {

@@ -122,8 +122,8 @@ type Tokens struct {
 // NewEpoch returns a text that no user has as epoch.
 func NewEpoch() string { return rand.Text() }
 
-// Open opens a session. It returns [store.ErrConflict] when the credential has changed since it was proved, and
-// [store.ErrNotFound] when the user is gone.
+// Open opens a session. It returns [store.ErrConflict] when the credential has changed since it was proved, or when the
+// user was disabled or all their sessions ended since they were read; [store.ErrNotFound] when the user is gone.
 func (s *Service) Open(ctx context.Context, l Login) (store.Session, Tokens, error) {
 	id, err := uuid.NewV7()
 	if err != nil {

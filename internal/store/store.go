@@ -197,9 +197,10 @@ type Credentials interface {
 // Sessions keeps sessions. A session that has expired counts as present until it is deleted: whoever reads one looks at
 // its ExpiresAt, and at its Epoch.
 type Sessions interface {
-	// CreateSession writes s. ErrNotFound when there is no such user; ErrConflict when proof names a credential (its
-	// Method is not empty) that has another version now, or is no longer there. Of more than limit sessions of the user,
-	// those used the longest ago are ended, as EndSessions does, but never s itself. A limit of 0 is none.
+	// CreateSession writes s. ErrNotFound when there is no such user; ErrConflict when the user is disabled or has another
+	// epoch than s, or when proof names a credential (its Method is not empty) that has another version now, or is no longer
+	// there. Of more than limit sessions of the user, those used the longest ago are ended, as EndSessions does, but never
+	// s itself. A limit of 0 is none.
 	CreateSession(ctx context.Context, s Session, proof Proof, limit int, until time.Time) error
 	// Session returns the session of that id and its user.
 	Session(ctx context.Context, id string) (Session, User, error)

@@ -80,11 +80,16 @@ func (s *Service) claims(g Grant) map[string]any {
 			c["amr"] = g.Methods
 		}
 	}
-	if left := s.cfg.Claims.fill(c, g.User); len(left) > 0 {
-		s.complain.about(context.Background(), slog.LevelWarn, "claims of the template do not fit into a token, and are left out",
-			fmt.Errorf("user %s: %s", g.User.ID, strings.Join(left, ", ")))
-	}
+	operators, own := s.cfg.Claims.fill(c, g.User)
+	s.leftOut(slog.LevelError, "claims of jwt.claims do not fit into a token, and are left out", g.User, operators)
+	s.leftOut(slog.LevelWarn, "claims that a user writes do not fit into a token, and are left out", g.User, own)
 	return c
+}
+
+func (s *Service) leftOut(level slog.Level, what string, u store.User, claims []string) {
+	if len(claims) > 0 {
+		s.complain.about(context.Background(), level, what, fmt.Errorf("user %s: %s", u.ID, strings.Join(claims, ", ")))
+	}
 }
 
 // User is whom a token names.

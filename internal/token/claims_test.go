@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 )
@@ -175,7 +177,7 @@ func TestTemplate(t *testing.T) {
 
 func TestTemplateSize(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log testkit.Log
 	cfg := config(t, time.Now)
 	cfg.Log = logTo(&log)
 	cfg.Claims = template(t, "a=$data.a", "b=$data.b", "c=$data.c", "d=constant")
@@ -205,8 +207,8 @@ func TestTemplateSize(t *testing.T) {
 	}{
 		{map[string]any{"a": 1, "b": 2, "c": 3}, "a b c d"},
 		{map[string]any{"a": text("x", 1024-7-15)}, "a d"}, // to the byte: "a":"…", and "d":"constant",
-		{map[string]any{"a": text("x", 1024-7-14)}, "a"},
-		{map[string]any{"a": text("x", 1024-7-14), "b": 2, "c": 3}, "a b c"},
+		{map[string]any{"a": text("x", 1024-7-14)}, "d"},
+		{map[string]any{"a": text("x", 1024-7-14), "b": 2, "c": 3}, "b c d"},
 		{map[string]any{"a": text("x", 5000), "b": text("\x01", 100), "c": text("<", 900)}, "b d"},
 		{map[string]any{"a": deep, "b": deep.([]any)[0], "c": 3}, "b c d"},
 	} {
@@ -216,6 +218,47 @@ func TestTemplateSize(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "level=WARN"); n != 1 {
 		t.Errorf("%d warnings:\n%s", n, log.String())
+	}
+}
+
+// What the user writes takes no room from what the operator says, wherever it stands.
+func TestTemplateOperatorsFirst(t *testing.T) {
+	t.Parallel()
+	var log testkit.Log
+	cfg := config(t, time.Now)
+	cfg.Log = logTo(&log)
+	cfg.Claims = template(t, "theme=$data.theme", "mail=$email", "tenant=acme", "id=$id", "restricted=$admin_data.restricted", "groups=$roles", "note=$data.note", "plan=$admin_data.plan")
+	s := open(t, newStore(t), cfg)
+	text := strings.Repeat
+	for _, tt := range []struct{ theme, note, plan, want, log string }{
+		{"dark", "n", "pro", "groups id mail note plan restricted tenant theme", ""},
+		{text("x", 1000), "n", "pro", "groups id mail note plan restricted tenant", "level=WARN"},
+		{text("x", 600), text("x", 600), "pro", "groups id mail plan restricted tenant theme", "level=WARN"},
+		{"dark", "n", text("x", 1000), "groups id mail note restricted tenant theme", ": plan"},
+		{"dark", "n", text("x", 900), "groups id plan restricted tenant theme", "level=ERROR"}, // an address is chosen too
+	} {
+		g := grant()
+		g.User.Roles = []string{"quant"}
+		g.User.Data = fmt.Appendf(nil, `{"theme":%q,"note":%q}`, tt.theme, tt.note)
+		g.User.AdminData = fmt.Appendf(nil, `{"restricted":true,"plan":%q}`, tt.plan)
+		got, names := payload(t, s, g), []string{}
+		for _, name := range cfg.Claims.Names() {
+			if _, ok := got[name]; ok {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		if strings.Join(names, " ") != tt.want || tt.log == "" != (log.String() == "") || !strings.Contains(log.String(), tt.log) {
+			t.Errorf("got %v, want %v; the log:\n%s", names, tt.want, log.String())
+		}
+	}
+	for _, line := range []string{"level=WARN", "level=ERROR"} {
+		if n := strings.Count(log.String(), line); n != 1 {
+			t.Errorf("%d times %s in:\n%s", n, line, log.String())
+		}
+	}
+	if want := "user " + grant().User.ID + ": plan"; !strings.Contains(log.String(), want) {
+		t.Errorf("no %q in:\n%s", want, log.String())
 	}
 }
 

@@ -23,7 +23,8 @@ const (
 	repeatAfter = time.Minute
 )
 
-// Run follows the keys in the store, rotates on schedule and deletes the keys whose last token has expired, until ctx ends.
+// Run follows the keys in the store, rotates on schedule and deletes the keys whose last token has expired an hour ago, until
+// ctx ends.
 // A jwt.algorithm that is another than that of the newest key makes a new one, as a rotation.
 func (s *Service) Run(ctx context.Context) {
 	if s.shared() {
@@ -50,23 +51,23 @@ func (s *Service) Run(ctx context.Context) {
 // settleAlgorithm makes a key of the configured algorithm if the newest one has another, and reports whether that is done.
 // It is done once: two nodes that are configured differently would otherwise take turns for ever.
 func (s *Service) settleAlgorithm(ctx context.Context) bool {
-	newest := s.ring.Load().keys[0]
-	if s.cfg.Algorithm == "" || newest.Algorithm() == s.cfg.Algorithm {
+	r := s.ring.Load()
+	if s.cfg.Algorithm == "" || r.keys[0].Algorithm() == s.cfg.Algorithm {
 		return true
 	}
-	return s.rotateAlone(ctx, "jwt.algorithm is another than that of the newest key")
+	return s.rotateAlone(ctx, r, "jwt.algorithm is another than that of the newest key")
 }
 
-// tend does what is due.
+// tend does what is due, by the steady clock.
 func (s *Service) tend(ctx context.Context) {
-	now, r := s.cfg.Now(), s.ring.Load()
+	now, r := s.cfg.Steady(), s.ring.Load()
 	if every := s.cfg.RotateEvery; every > 0 && !now.Before(r.keys[0].signsAt.Add(every-s.cfg.PublishAhead)) {
-		s.rotateAlone(ctx, "jwt.rotate_every has passed")
+		s.rotateAlone(ctx, r, "jwt.rotate_every has passed")
 	}
 	for _, id := range r.dead {
 		switch err := s.store.DeleteKey(ctx, id); {
 		case err == nil:
-			s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "a signing key is deleted: its last token has expired", slog.String("key", id))
+			s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "a signing key is deleted: its last token expired an hour ago", slog.String("key", id))
 		case errors.Is(err, store.ErrNotFound), ctx.Err() != nil: // another node was faster
 		default:
 			s.complain.about(ctx, slog.LevelError, "a dead signing key is not deleted", fmt.Errorf("%s: %w", id, err))
@@ -74,9 +75,10 @@ func (s *Service) tend(ctx context.Context) {
 	}
 }
 
-// rotateAlone rotates without anybody asking, and reports whether there is a new key now, whoever made it.
-func (s *Service) rotateAlone(ctx context.Context, why string) bool {
-	key, err := s.Rotate(ctx, false)
+// rotateAlone rotates without anybody asking, and reports whether it did. It does not if there is a newer key than in the
+// ring that has been judged.
+func (s *Service) rotateAlone(ctx context.Context, judged *ring, why string) bool {
+	key, err := s.rotate(ctx, false, judged.newest)
 	switch {
 	case err == nil:
 		s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "a new signing key is published", slog.String("key", key.ID),
@@ -101,15 +103,16 @@ func (s *Service) load(ctx context.Context) error {
 	}
 	keys, err := s.unsealAll(records)
 	if err != nil {
-		s.complain.about(ctx, slog.LevelError, "a signing key cannot be opened, and is not used", err)
+		s.complain.about(ctx, slog.LevelError, "a signing key cannot be opened: it is not used, or used as it last was", err)
 	}
 	if len(keys) == 0 {
 		return fmt.Errorf("signing keys: %w", err)
 	}
-	next, err := newRing(keys, s.Lifetime(), s.cfg.Now())
+	next, err := newRing(keys, s.Lifetime(), s.cfg.Now(), s.cfg.Steady())
 	if err != nil {
 		return err
 	}
+	next.newest = records[0].ID
 	s.ring.Store(next)
 	return nil
 }

@@ -1,14 +1,17 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/seal"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/jwt/jwk"
@@ -43,10 +46,11 @@ func (s *Service) openRing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := newRing(keys, s.Lifetime(), s.cfg.Now())
+	r, err := newRing(keys, s.Lifetime(), s.cfg.Now(), s.cfg.Steady())
 	if err != nil {
 		return err
 	}
+	r.newest = records[0].ID
 	s.ring.Store(r)
 	return nil
 }
@@ -75,13 +79,17 @@ func orElse(a, b jwt.Algorithm) jwt.Algorithm {
 	return a
 }
 
-// generate makes a key with an id of its own.
+// generate makes a key with an id of its own, which no command line takes for a flag.
 func generate(alg jwt.Algorithm) (*jwt.Key, error) {
-	key, err := jwt.GenerateKey(alg, jwt.KeyOptions{})
-	if err != nil {
-		return nil, err
+	for {
+		key, err := jwt.GenerateKey(alg, jwt.KeyOptions{})
+		if err == nil {
+			key, err = named(key)
+		}
+		if err != nil || !strings.HasPrefix(key.ID(), "-") {
+			return key, err
+		}
 	}
-	return named(key)
 }
 
 // named returns the key with an id: the one that it has, its thumbprint, or a random one for a secret, whose thumbprint would
@@ -104,55 +112,83 @@ func named(key *jwt.Key) (*jwt.Key, error) {
 
 // record returns the key as the store keeps it.
 func (s *Service) record(key *jwt.Key, createdAt, signsAt time.Time) (k store.SigningKey, err error) {
-	private := key.Secret()
-	if private == nil {
-		if private, err = key.MarshalPKCS8(); err != nil {
-			return k, err
-		}
+	secret, err := private(key)
+	if err != nil {
+		return k, err
 	}
 	k = store.SigningKey{ID: key.ID(), Algorithm: string(key.Algorithm()), CreatedAt: createdAt, SignsAt: signsAt}
 	kind, id := SealedAs(k)
-	k.Private = s.cfg.Box.Seal(kind, id, private)
+	k.Private = s.cfg.Box.Seal(kind, id, secret)
 	return k, nil
 }
 
-// unsealAll returns the keys of the records that can be opened, and what is wrong with the others. A key that is known
-// keeps its place in memory.
+// unsealAll returns the keys of the records that can be opened, and what is wrong with the others.
 func (s *Service) unsealAll(records []store.SigningKey) (keys []ringKey, err error) {
-	known := s.ring.Load()
-	for _, k := range records {
-		var key *jwt.Key
-		if known != nil && len(known.byID[k.ID]) > 0 {
-			key = known.byID[k.ID][0]
+	for _, r := range records {
+		k, faulty := s.unsealAnew(r)
+		if faulty != nil {
+			err = errors.Join(err, fmt.Errorf("signing key %s: %w", r.ID, faulty))
 		}
-		if key == nil || key.Algorithm() != jwt.Algorithm(k.Algorithm) {
-			var unsealErr error
-			if key, unsealErr = s.unseal(k); unsealErr != nil {
-				err = errors.Join(err, fmt.Errorf("signing key %s: %w", k.ID, unsealErr))
-				continue
-			}
+		if k.Key != nil {
+			keys = append(keys, ringKey{Key: k.Key, sealed: k.sealed, createdAt: r.CreatedAt, signsAt: r.SignsAt})
 		}
-		keys = append(keys, ringKey{Key: key, createdAt: k.CreatedAt, signsAt: k.SignsAt})
 	}
 	return keys, err
 }
 
+// unsealAnew opens a record if it is not as it was. A key that is only sealed anew keeps its place in memory, where caches
+// know it; even if it is sealed under a master key that is not at hand.
+func (s *Service) unsealAnew(r store.SigningKey) (ringKey, error) {
+	known := s.ring.Load().find(r.ID, jwt.Algorithm(r.Algorithm))
+	if known.Key != nil && bytes.Equal(known.sealed, r.Private) {
+		return known, nil
+	}
+	key, err := s.unseal(r)
+	switch {
+	case err == nil && known.Key != nil && same(known.Key, key):
+		key = known.Key
+	case errors.Is(err, seal.ErrOtherKey):
+		return known, err
+	}
+	return ringKey{Key: key, sealed: r.Private}, err
+}
+
+// same reports whether two keys of one algorithm are one.
+func same(a, b *jwt.Key) bool {
+	one, err1 := private(a)
+	other, err2 := private(b)
+	return err1 == nil && err2 == nil && bytes.Equal(one, other)
+}
+
+// private returns what is sealed of a key: the secret, or the private half as PKCS#8.
+func private(key *jwt.Key) ([]byte, error) {
+	if secret := key.Secret(); secret != nil {
+		return secret, nil
+	}
+	return key.MarshalPKCS8()
+}
+
 func (s *Service) unseal(k store.SigningKey) (*jwt.Key, error) {
 	kind, id := SealedAs(k)
-	private, err := s.cfg.Box.Open(kind, id, k.Private)
+	secret, err := s.cfg.Box.Open(kind, id, k.Private)
 	if err != nil {
 		return nil, err
 	}
 	alg, opt := jwt.Algorithm(k.Algorithm), jwt.KeyOptions{ID: k.ID}
 	if alg.Symmetric() {
-		return jwt.NewSecretKey(alg, private, opt)
+		return jwt.NewSecretKey(alg, secret, opt)
 	}
-	return jwt.ParsePKCS8(alg, private, opt)
+	return jwt.ParsePKCS8(alg, secret, opt)
 }
 
 // Rotate makes a new key, which signs when it has been published for long enough or, atOnce, now. The keys before it verify
 // until their last tokens have expired. [store.ErrConflict] says that somebody else has just added a key.
 func (s *Service) Rotate(ctx context.Context, atOnce bool) (KeyInfo, error) {
+	return s.rotate(ctx, atOnce, "")
+}
+
+// rotate is Rotate, but that it adds no key if the one written last has another id than newest. An empty one is any.
+func (s *Service) rotate(ctx context.Context, atOnce bool, newest string) (KeyInfo, error) {
 	if s.shared() {
 		return KeyInfo{}, ErrShared
 	}
@@ -160,7 +196,7 @@ func (s *Service) Rotate(ctx context.Context, atOnce bool) (KeyInfo, error) {
 	if err != nil {
 		return KeyInfo{}, err
 	}
-	return s.add(ctx, key, atOnce)
+	return s.add(ctx, key, atOnce, newest)
 }
 
 // Import adds a private key or secret that was made elsewhere, as Rotate adds a new one. Without an id it gets its thumbprint.
@@ -177,19 +213,18 @@ func (s *Service) Import(ctx context.Context, key *jwt.Key, atOnce bool) (KeyInf
 	if err != nil {
 		return KeyInfo{}, err
 	}
-	return s.add(ctx, key, atOnce)
+	return s.add(ctx, key, atOnce, "")
 }
 
-func (s *Service) add(ctx context.Context, key *jwt.Key, atOnce bool) (KeyInfo, error) {
+func (s *Service) add(ctx context.Context, key *jwt.Key, atOnce bool, newest string) (KeyInfo, error) {
 	records, err := s.store.SigningKeys(ctx)
 	switch {
 	case err != nil:
 		return KeyInfo{}, fmt.Errorf("signing keys: %w", err)
 	case len(records) >= maxKeys:
-		return KeyInfo{}, fmt.Errorf("%w: %d, of which each goes %v after it has last signed", ErrTooMany, len(records), s.Lifetime())
+		return KeyInfo{}, fmt.Errorf("%w: %d, of which each goes %v after it has last signed", ErrTooMany, len(records), s.Lifetime()+keepOver)
 	}
-	newest := ""
-	if len(records) > 0 {
+	if newest == "" && len(records) > 0 {
 		newest = records[0].ID
 	}
 	now := s.cfg.Now()

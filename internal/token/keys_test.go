@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -144,7 +145,7 @@ func TestOneOfManyRotates(t *testing.T) {
 	}
 	for _, n := range nodes { // they may have come one after another, but all end with the same key
 		eventually(t, "all sign with the newest", func() bool {
-			_, _ = n.Verify(t.Context(), forge(t, "x")) // reads the keys
+			readKeys(t, n)
 			return keyOf(t, mint(t, n)) == keys[0].ID
 		})
 	}
@@ -176,6 +177,62 @@ func TestRetire(t *testing.T) {
 	})
 	if err := s.Retire(t.Context(), first); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("again: %v", err)
+	}
+}
+
+// A retired key is gone everywhere, even if a key of the same id is there before a node has looked.
+func TestRetiredIDComesBack(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "c.db")
+	s, other := open(t, openStore(t, path), config(t, time.Now)), open(t, openStore(t, path), config(t, time.Now))
+	stolen := mint(t, s)
+	tok := good(t, s, stolen)
+	id := keyOf(t, stolen)
+	fresh, err := jwt.GenerateKey(jwt.ES256, jwt.KeyOptions{ID: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err1 := other.Rotate(t.Context(), true)
+	err2 := other.Retire(t.Context(), id)
+	_, err3 := other.Import(t.Context(), fresh, true)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	readKeys(t, s)
+	if _, err := s.Verify(t.Context(), stolen); !errors.Is(err, jwt.ErrSignature) || s.Live(tok) {
+		t.Errorf("a token of the retired key: %v, live %v", err, s.Live(tok))
+	}
+	good(t, s, mint(t, other))
+	good(t, other, mint(t, s))
+}
+
+// A key that is only sealed anew is the same one to caches, under whichever master key that was.
+func TestResealedKeyIsTheSame(t *testing.T) {
+	t.Parallel()
+	st := newStore(t)
+	s := open(t, st, config(t, time.Now))
+	tok := good(t, s, mint(t, s))
+	both, err := seal.New(bytes.Repeat([]byte{2}, seal.Size), bytes.Repeat([]byte{1}, seal.Size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string]*seal.Box{"the master key at hand": box(t, 1), "one that is not": both} {
+		records, err := st.SigningKeys(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, id := token.SealedAs(records[0])
+		private, err := both.Open(kind, id, records[0].Private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.ReplaceKey(t.Context(), records[0].ID, records[0].Private, b.Seal(kind, id, private)); err != nil {
+			t.Fatal(err)
+		}
+		readKeys(t, s)
+		if !s.Live(tok) || keyOf(t, mint(t, s)) != records[0].ID {
+			t.Errorf("resealed under %s, the key in memory is another", name)
+		}
 	}
 }
 

@@ -15,8 +15,11 @@ import (
 type ring struct {
 	// keys are those that verify, the one written last first. There is at least one.
 	keys []ringKey
-	byID map[string][]*jwt.Key // each alone, as a jwt.KeySet returns it
-	// dead are the ids of the keys whose last token has expired.
+	// newest is the id of the key written last, which may be none of them.
+	newest string
+	byID   map[string][]*jwt.Key // each alone, as a jwt.KeySet returns it
+	// over are the keys whose last token has expired, and dead the ids of those that can be deleted.
+	over []ringKey
 	dead []string
 	// jwks is the JWK set of the public halves, and etag names it.
 	jwks []byte
@@ -30,11 +33,16 @@ type ringKey struct {
 	signsAt   time.Time
 	// endsAt is when the last token that the key signed has expired; zero while no other follows it.
 	endsAt time.Time
+	// sealed is what the store has of it.
+	sealed []byte
 }
 
+// keepOver is for how long a key is kept, and not used, when its last token has expired: the clock may be wrong.
+const keepOver = time.Hour
+
 // newRing returns the ring of these keys, the one written last first. A key signs until one that was written after it does,
-// and verifies for a token's lifetime longer.
-func newRing(keys []ringKey, lifetime time.Duration, now time.Time) (*ring, error) {
+// and verifies for a token's lifetime longer. What is dead is told by the steady clock.
+func newRing(keys []ringKey, lifetime time.Duration, now, steady time.Time) (*ring, error) {
 	r := &ring{byID: make(map[string][]*jwt.Key, len(keys))}
 	var signedUntil time.Time // by the keys that were written before
 	for _, k := range keys {
@@ -44,12 +52,15 @@ func newRing(keys []ringKey, lifetime time.Duration, now time.Time) (*ring, erro
 		if signedUntil.IsZero() || k.signsAt.Before(signedUntil) {
 			signedUntil = k.signsAt
 		}
-		if !k.endsAt.IsZero() && !now.Before(k.endsAt) {
-			r.dead = append(r.dead, k.ID())
+		if k.endsAt.IsZero() || now.Before(k.endsAt) {
+			r.keys = append(r.keys, k)
+			r.byID[k.ID()] = []*jwt.Key{k.Key}
 			continue
 		}
-		r.keys = append(r.keys, k)
-		r.byID[k.ID()] = []*jwt.Key{k.Key}
+		r.over = append(r.over, k)
+		if !steady.Before(k.endsAt.Add(keepOver)) {
+			r.dead = append(r.dead, k.ID())
+		}
 	}
 	return r, r.publish()
 }
@@ -72,6 +83,21 @@ func (r *ring) signing(now time.Time) int {
 		}
 	}
 	return len(r.keys) - 1
+}
+
+// find returns the key of that id and algorithm, used or not; the zero value if there is none.
+func (r *ring) find(id string, alg jwt.Algorithm) ringKey {
+	if r == nil {
+		return ringKey{}
+	}
+	for _, keys := range [][]ringKey{r.keys, r.over} {
+		for _, k := range keys {
+			if k.ID() == id && k.Algorithm() == alg {
+				return k
+			}
+		}
+	}
+	return ringKey{}
 }
 
 // holds reports whether key, and not only one of its id, is in the ring.
@@ -138,7 +164,7 @@ type KeyInfo struct {
 	State     State
 	CreatedAt time.Time
 	SignsAt   time.Time
-	// EndsAt is when the key's last token has expired and it is deleted; zero while no other follows it.
+	// EndsAt is when the key's last token has expired; zero while no other follows it.
 	EndsAt time.Time
 	// Public is the public half; nil for a secret.
 	Public *jwt.Key

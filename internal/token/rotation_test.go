@@ -3,16 +3,13 @@ package token_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 )
@@ -32,31 +29,81 @@ func TestRotation(t *testing.T) {
 	if keyOf(t, mint(t, s)) != keyOf(t, old) {
 		t.Error("a new key signs before it has been published for long enough")
 	}
-	c.add(10*time.Minute - time.Second)
+	c.Advance(10*time.Minute - time.Second)
 	last := mint(t, s)
 	if keyOf(t, last) != keyOf(t, old) {
 		t.Error("a new key signs a second early")
 	}
-	c.add(time.Second)
+	c.Advance(time.Second)
 	next := mint(t, s)
 	if got := states(s); got != "signs verifies" || keyOf(t, next) == keyOf(t, old) {
 		t.Fatalf("keys: %s", got)
 	}
 	tok := good(t, s, last)
-	c.add(15*time.Minute + token.Leeway - 2*time.Second) // as late as any token of the old key can be taken
+	c.Advance(15*time.Minute + token.Leeway - 2*time.Second) // as late as any token of the old key can be taken
 	good(t, s, last)
 	if !s.Live(tok) || states(s) != "signs verifies" {
 		t.Error("the old key is gone before its last token has expired")
 	}
-	c.add(token.Leeway + 2*time.Second)
-	eventually(t, "the old key is deleted", func() bool { return states(s) == "signs" })
+	c.Advance(token.Leeway + 2*time.Second)
+	eventually(t, "the old key verifies no more", func() bool { return states(s) == "signs" })
 	if s.Live(tok) {
-		t.Error("a token of a deleted key is live")
+		t.Error("a token of a dead key is live")
 	}
-	eventually(t, "it is deleted from the store too", func() bool {
+}
+
+// A key that signs no more is deleted an hour after its last token has expired.
+func TestDeadKeyIsDeleted(t *testing.T) {
+	t.Parallel()
+	c, st := newClock(), newStore(t)
+	s := open(t, st, config(t, c.Now))
+	run(t, s)
+	if _, err := s.Rotate(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	inStore := func() int {
 		keys, err := st.SigningKeys(t.Context())
-		return err == nil && len(keys) == 1
-	})
+		if err != nil {
+			t.Error(err)
+		}
+		return len(keys)
+	}
+	c.Advance(s.Lifetime() + time.Hour - time.Second)
+	time.Sleep(600 * time.Millisecond)
+	if n := inStore(); n != 2 || states(s) != "signs" {
+		t.Errorf("an hour is not over, and the store has %d keys; %s", n, states(s))
+	}
+	c.Advance(time.Second)
+	eventually(t, "it is deleted", func() bool { return inStore() == 1 })
+}
+
+// A clock that is ahead for a while has a key unused for as long, and changes nothing else.
+func TestClockJump(t *testing.T) {
+	t.Parallel()
+	for name, jump := range map[string]time.Duration{"an hour": time.Hour, "ten years": 10 * 365 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, st := newClock(), newStore(t)
+			cfg := config(t, c.Now)
+			cfg.RotateEvery = 24 * time.Hour
+			begin := c.Now()
+			if jump > time.Hour { // which is kept in any case
+				cfg.Steady = func() time.Time { return begin }
+			}
+			s := open(t, st, cfg)
+			run(t, s)
+			text := mint(t, s)
+			if _, err := s.Rotate(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			c.Advance(jump)
+			eventually(t, "only the new key is there", func() bool { return states(s) == "signs" })
+			time.Sleep(600 * time.Millisecond) // in which it is not deleted
+			c.Advance(-jump)
+			eventually(t, "both are there", func() bool { return states(s) == "signs verifies" })
+			good(t, s, text)
+		})
+	}
 }
 
 // What a newer key takes over at once, a pending one does not get back.
@@ -71,7 +118,7 @@ func TestOvertaken(t *testing.T) {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	c.add(time.Hour)
+	c.Advance(time.Hour)
 	if got := keyOf(t, mint(t, s)); got != now.ID {
 		t.Errorf("%s signs, want %s and not %s", got, now.ID, pending.ID)
 	}
@@ -80,6 +127,26 @@ func TestOvertaken(t *testing.T) {
 			t.Errorf("the first key ends at %v", k.EndsAt)
 		}
 	}
+}
+
+// A key whose successor is retired before it signs goes on.
+func TestSuccessorRetired(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := open(t, newStore(t), config(t, c.Now))
+	next, err := s.Rotate(t.Context(), false)
+	if err == nil {
+		err = s.Retire(t.Context(), next.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Advance(24 * time.Hour)
+	readKeys(t, s)
+	if k := s.Keys(); len(k) != 1 || !k[0].EndsAt.IsZero() {
+		t.Fatalf("%+v", k)
+	}
+	good(t, s, mint(t, s))
 }
 
 func TestSchedule(t *testing.T) {
@@ -94,12 +161,12 @@ func TestSchedule(t *testing.T) {
 	}
 	begin := c.Now()
 	for turn := 1; turn <= 3; turn++ {
-		c.add(begin.Add(time.Duration(turn)*cfg.RotateEvery - 10*time.Minute - time.Second).Sub(c.Now()))
+		c.Advance(begin.Add(time.Duration(turn)*cfg.RotateEvery - 10*time.Minute - time.Second).Sub(c.Now()))
 		time.Sleep(600 * time.Millisecond)
 		if got := states(nodes[0]); got != "signs" {
 			t.Fatalf("turn %d: too early: %s", turn, got)
 		}
-		c.add(time.Second)
+		c.Advance(time.Second)
 		eventually(t, "a new key is published everywhere", func() bool {
 			for _, n := range nodes {
 				if states(n) != "pending signs" {
@@ -112,8 +179,8 @@ func TestSchedule(t *testing.T) {
 		if at := nodes[1].Keys()[0].SignsAt; states(nodes[1]) != "pending signs" || !at.Equal(begin.Add(time.Duration(turn)*cfg.RotateEvery)) {
 			t.Fatalf("turn %d: %s, signs at %v", turn, states(nodes[1]), at)
 		}
-		c.add(time.Hour)
-		eventually(t, "the old key is deleted everywhere", func() bool {
+		c.Advance(time.Hour)
+		eventually(t, "the old key verifies nowhere", func() bool {
 			for _, n := range nodes {
 				if states(n) != "signs" {
 					return false
@@ -140,7 +207,7 @@ func TestAlgorithmBySetting(t *testing.T) {
 	run(t, s)
 	eventually(t, "a key of the new algorithm is published", func() bool { return states(s) == "pending signs" })
 	old := mint(t, s)
-	c.add(10 * time.Minute)
+	c.Advance(10 * time.Minute)
 	if alg := good(t, s, mint(t, s)).Key.Algorithm(); alg != jwt.EdDSA {
 		t.Errorf("signed with %s", alg)
 	}
@@ -202,145 +269,4 @@ func TestRotateUnderLoad(t *testing.T) {
 	load.Wait()
 	eventually(t, "both know all keys", func() bool { return len(nodes[0].Keys()) == 21 && len(nodes[1].Keys()) == 21 })
 	t.Logf("%d tokens verified, %d refused", checked.Load(), refused.Load())
-}
-
-// counted counts the readings of the keys, and fails them when told to.
-type counted struct {
-	store.Keys
-	reads atomic.Int64
-	fail  atomic.Bool
-	slow  atomic.Int64 // nanoseconds
-}
-
-func (c *counted) SigningKeys(ctx context.Context) ([]store.SigningKey, error) {
-	c.reads.Add(1)
-	if c.fail.Load() {
-		return nil, errors.New("the database is away")
-	}
-	if d := c.slow.Load(); d > 0 {
-		time.Sleep(time.Duration(d))
-	}
-	return c.Keys.SigningKeys(ctx)
-}
-
-// forge returns a token with an invented kid.
-func forge(t testing.TB, kid string) string {
-	t.Helper()
-	key, err := jwt.GenerateKey(jwt.ES256, jwt.KeyOptions{ID: kid})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := jwt.Sign(key, "at+jwt", jwt.Claims{Issuer: issuer, Audience: []string{"https://api.example"}, ExpiresAt: time.Now().Add(time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-func TestInventedKeysAreBounded(t *testing.T) {
-	t.Parallel()
-	st := &counted{Keys: newStore(t)}
-	s := open(t, st, config(t, time.Now))
-	texts := make([]string, 50)
-	for i := range texts {
-		texts[i] = forge(t, fmt.Sprint("invented-", i))
-	}
-	before, begin := st.reads.Load(), time.Now()
-	var wg sync.WaitGroup
-	for _, text := range texts {
-		wg.Go(func() {
-			for range 10 {
-				if _, err := s.Verify(t.Context(), text); !errors.Is(err, jwt.ErrUnknownKey) {
-					t.Errorf("got %v", err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	most := int64(time.Since(begin)/(50*time.Millisecond)) + 2
-	if n := st.reads.Load() - before; n > most {
-		t.Errorf("%d tokens cost %d readings in %v", 10*len(texts), n, time.Since(begin))
-	}
-}
-
-// A key that was written before a token came is found, even if a reading that began earlier did not see it.
-func TestUnknownKeyWaitsForALaterReading(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "c.db")
-	other := open(t, openStore(t, path), config(t, time.Now))
-	st := &counted{Keys: openStore(t, path)}
-	s := open(t, st, config(t, time.Now))
-	st.slow.Store(int64(20 * time.Millisecond))
-	for range 10 {
-		stale := make(chan struct{})
-		go func() { // has a reading under way
-			defer close(stale)
-			_, _ = s.Verify(t.Context(), forge(t, "invented"))
-		}()
-		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
-		if _, err := other.Rotate(t.Context(), true); err != nil {
-			t.Fatal(err)
-		}
-		good(t, s, mint(t, other))
-		<-stale
-	}
-}
-
-func TestUnknownKeyObeysItsContext(t *testing.T) {
-	t.Parallel()
-	st := &counted{Keys: newStore(t)}
-	s := open(t, st, config(t, time.Now))
-	st.slow.Store(int64(time.Second))
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-	defer cancel()
-	begin := time.Now()
-	if _, err := s.Verify(ctx, forge(t, "x")); !errors.Is(err, jwt.ErrKeysUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
-	}
-	if took := time.Since(begin); took > 900*time.Millisecond {
-		t.Errorf("it took %v", took)
-	}
-}
-
-func TestTheLastGoodKeysStay(t *testing.T) {
-	t.Parallel()
-	var log syncBuffer
-	st := &counted{Keys: newStore(t)}
-	cfg := config(t, time.Now)
-	cfg.Log = logTo(&log)
-	s := open(t, st, cfg)
-	run(t, s)
-	st.fail.Store(true)
-	if _, err := s.Verify(t.Context(), forge(t, "x")); !errors.Is(err, jwt.ErrKeysUnavailable) {
-		t.Errorf("without a database nobody knows: got %v", err)
-	}
-	good(t, s, mint(t, s))
-	time.Sleep(1100 * time.Millisecond)
-	if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
-		t.Errorf("%d errors in the log:\n%s", n, log.String())
-	}
-	st.fail.Store(false)
-
-	// A key that does not open is left alone, and the one before goes on signing; a retired one is gone all the same.
-	first := keyOf(t, mint(t, s))
-	other := open(t, st.Keys, config(t, time.Now))
-	second, err := other.Rotate(t.Context(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the second key signs", func() bool { return keyOf(t, mint(t, s)) == second.ID })
-	strange := store.SigningKey{ID: "strange", Algorithm: "ES256", Private: []byte("in the clear"), CreatedAt: time.Now(), SignsAt: time.Now()}
-	if err := st.AddKey(t.Context(), strange, second.ID); err != nil {
-		t.Fatal(err)
-	}
-	if err := st.DeleteKey(t.Context(), first); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the first key is gone", func() bool { return states(s) == "signs" })
-	if keyOf(t, mint(t, s)) != second.ID || !strings.Contains(log.String(), "signing key strange: seal: not sealed") {
-		t.Errorf("%s signs; the log:\n%s", keyOf(t, mint(t, s)), log.String())
-	}
-	if _, err := token.Open(t.Context(), st.Keys, config(t, time.Now)); err == nil || !strings.Contains(err.Error(), "strange") {
-		t.Errorf("a start with a key that does not open: %v", err)
-	}
 }

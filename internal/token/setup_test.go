@@ -3,6 +3,7 @@ package token_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/seal"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
+	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 )
@@ -21,43 +23,7 @@ const issuer = "https://auth.example"
 
 var secret = []byte("0123456789abcdef0123456789abcdef")
 
-// clock is a time that a test moves.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// syncBuffer is a log that is read while it is written.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
+func newClock() *testkit.Clock { return testkit.ClockAt(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)) }
 
 func box(t testing.TB, fill byte) *seal.Box {
 	t.Helper()
@@ -108,7 +74,7 @@ func run(t testing.TB, s *token.Service) (stop func()) {
 	return stop
 }
 
-func logTo(b *syncBuffer) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
+func logTo(b *testkit.Log) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
 func grant() token.Grant {
 	return token.Grant{
@@ -144,6 +110,14 @@ func keyOf(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	return u.Header.KeyID
+}
+
+// readKeys has s read the keys again.
+func readKeys(t testing.TB, s *token.Service) {
+	t.Helper()
+	if _, err := s.Verify(t.Context(), forge(t, "unknown")); !errors.Is(err, jwt.ErrUnknownKey) {
+		t.Fatal(err)
+	}
 }
 
 // eventually waits for what follows on its own, however busy the machine is.

@@ -39,6 +39,17 @@ type claim struct {
 	member string // of data and admin_data
 }
 
+// free says how freely the user chooses what the claim says: not at all, as an address of theirs, or as they like.
+func (c *claim) free() int {
+	switch c.source {
+	case "data":
+		return 2
+	case "email":
+		return 1
+	}
+	return 0
+}
+
 // ParseTemplate reads items of the form NAME=VALUE. VALUE is a constant text, or $id, $email, $created_at, $roles, $data.MEMBER or
 // $admin_data.MEMBER for what the store holds of the user. $$ stands for a $ at the beginning of a text.
 func ParseTemplate(items []string) (Template, error) {
@@ -108,24 +119,34 @@ func (t Template) Names() []string {
 	return names
 }
 
-// fill adds to into what the template says of u, in its order, and returns the names of the claims that do not fit. A claim
-// whose value is missing is left out in silence.
-func (t Template) fill(into map[string]any, u store.User) (left []string) {
-	room := maxClaimBytes
-	docs := documents{user: u}
-	for _, c := range t.claims {
+// fill adds to into what the template says of u, what the user writes last, so that it takes no room from what others say.
+// It returns the names of the claims that do not fit. One whose value is missing is left out in silence.
+func (t Template) fill(into map[string]any, u store.User) (operators, own []string) {
+	room, docs := maxClaimBytes, documents{user: u}
+	add := func(c claim) (fits bool) {
 		value, ok := docs.value(c)
 		if !ok {
-			continue
+			return true
 		}
 		if value == nil || c.head+len(value) > room {
-			left = append(left, c.name)
-			continue
+			return false
 		}
 		room -= c.head + len(value)
 		into[c.name] = value
+		return true
 	}
-	return left
+	for free := range 3 {
+		for _, c := range t.claims {
+			switch {
+			case c.free() != free || add(c):
+			case free == 2:
+				own = append(own, c.name)
+			default:
+				operators = append(operators, c.name)
+			}
+		}
+	}
+	return operators, own
 }
 
 // documents are what a user's claims are taken from. The JSON among it is read when first asked for.

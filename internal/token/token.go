@@ -23,9 +23,10 @@ import (
 type Config struct {
 	// Issuer and Audience are the iss and aud of tokens.
 	Issuer, Audience string
-	// TTL is how long an access token lives. LongestTTL is for how long one may have been made that is out, if that is
-	// longer.
-	TTL, LongestTTL time.Duration
+	// TTL is how long an access token lives.
+	TTL time.Duration
+	// LongestTTL, if not nil, says for how long one may have been made that is out, whoever made it.
+	LongestTTL func() time.Duration
 	// Secret, when not empty, signs with HS256 instead of with a key from the store.
 	Secret                   []byte
 	InsecureAllowShortSecret bool
@@ -44,8 +45,8 @@ type Config struct {
 	LegacyUntil  time.Time
 	// Log receives what goes wrong while keys are followed; nil means none.
 	Log *slog.Logger
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
+	// Now is the clock; nil means time.Now. Steady is one that does not jump ahead, for what cannot be undone; nil means Now.
+	Now, Steady func() time.Time
 }
 
 // Leeway is how far the clocks of the services that mint and check tokens may differ.
@@ -77,6 +78,9 @@ type Service struct {
 func Open(ctx context.Context, keys store.Keys, cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Steady == nil {
+		cfg.Steady = cfg.Now
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -175,7 +179,12 @@ func (s *Service) Shared() bool { return s.shared() }
 
 // Lifetime is how long after its making a token may still be taken somewhere: its time to live, and the leeway of who made it
 // and of who checks it. So long a revocation must be kept, and a key that signs no more.
-func (s *Service) Lifetime() time.Duration { return Lifetime(max(s.cfg.TTL, s.cfg.LongestTTL)) }
+func (s *Service) Lifetime() time.Duration {
+	if s.cfg.LongestTTL == nil {
+		return Lifetime(s.cfg.TTL)
+	}
+	return Lifetime(max(s.cfg.TTL, s.cfg.LongestTTL()))
+}
 
 // Lifetime is [Service.Lifetime] for tokens that live for ttl.
 func Lifetime(ttl time.Duration) time.Duration { return ttl + 2*Leeway }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -18,51 +19,40 @@ import (
 	"github.com/countersign-auth/countersign/passport/bearer"
 )
 
-// TestHostileDocuments sends documents that must not be believed. What was known before stays.
-func TestHostileDocuments(t *testing.T) {
-	t.Parallel()
-	clock, server := newFeedClock(), newFeedServer(t)
-	feed := newFeed(t, server.URL, bearer.FeedConfig{Now: clock.now})
-	server.serves(signFeed(t, feedKey(), feedClaims(clock.now(), "s1")), `"1"`)
-	poll(t, feed)
-	clock.advance(time.Second)
+// hostileDocument is one that must not be believed.
+type hostileDocument struct {
+	body string
+	want error // nil for any
+}
 
+// changedDocument signs a document of now that differs from a good one.
+func changedDocument(t *testing.T, now time.Time, change func(*jwt.Claims)) string {
+	t.Helper()
+	c := feedClaims(now, "s2")
+	change(&c)
+	return signFeed(t, feedKey(), c)
+}
+
+// hostileTokens are documents that are no token, or not of the issuer, for us and of this time.
+func hostileTokens(t *testing.T, now time.Time, good string) map[string]hostileDocument {
+	t.Helper()
 	other := must(jwt.GenerateKey(jwt.ES256, jwt.KeyOptions{ID: "k1"}))
-	with := func(change func(*jwt.Claims)) string {
-		c := feedClaims(clock.now(), "s2")
-		change(&c)
-		return signFeed(t, feedKey(), c)
-	}
-	claim := func(name string, value any) string {
-		return with(func(c *jwt.Claims) {
-			if c.Extra[name] = value; value == nil {
-				delete(c.Extra, name)
-			}
-		})
-	}
-	entries := func(list ...string) string {
-		return claim("entries", base64.RawURLEncoding.EncodeToString([]byte(strings.Join(list, ""))))
-	}
-	good := signFeed(t, feedKey(), feedClaims(clock.now(), "s2"))
+	with := func(change func(*jwt.Claims)) string { return changedDocument(t, now, change) }
+	typed := func(typ string) string { return must(jwt.Sign(feedKey(), typ, feedClaims(now, "s2"))) }
 	header, rest, _ := strings.Cut(good, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"revocations+jwt"}`))
-	typed := func(typ string) string { return must(jwt.Sign(feedKey(), typ, feedClaims(clock.now(), "s2"))) }
-	sorted := wireEntries(8, "a", "b")
-	for name, tt := range map[string]struct {
-		body string
-		want error // nil for any
-	}{
+	return map[string]hostileDocument{
 		"empty":                    {"", jwt.ErrMalformed},
 		"html":                     {"<html>", jwt.ErrMalformed},
 		"json":                     {`{"since":0,"size":8,"entries":""}`, jwt.ErrUnsupported},
 		"unsigned":                 {header + "." + payload + ".", jwt.ErrMalformed},
 		"alg none":                 {none + "." + payload + "." + signature, jwt.ErrAlgorithm},
-		"other key":                {signFeed(t, other, feedClaims(clock.now(), "s2")), jwt.ErrSignature},
-		"other algorithm":          {signFeed(t, key(t, secret), feedClaims(clock.now(), "s2")), jwt.ErrAlgorithm},
+		"other key":                {signFeed(t, other, feedClaims(now, "s2")), jwt.ErrSignature},
+		"other algorithm":          {signFeed(t, key(t, secret), feedClaims(now, "s2")), jwt.ErrAlgorithm},
 		"tampered":                 {header + "." + payload[:len(payload)-4] + "AAAA." + signature, jwt.ErrSignature},
 		"white space":              {good + "\n", jwt.ErrMalformed},
-		"an access token":          {must(jwt.Sign(feedKey(), "at+jwt", jwt.Claims{Issuer: issuer, Audience: []string{audience}, Subject: "u", IssuedAt: clock.now(), ExpiresAt: clock.now().Add(time.Minute)})), jwt.ErrType},
+		"an access token":          {must(jwt.Sign(feedKey(), "at+jwt", jwt.Claims{Issuer: issuer, Audience: []string{audience}, Subject: "u", IssuedAt: now, ExpiresAt: now.Add(time.Minute)})), jwt.ErrType},
 		"at+jwt":                   {typed("at+jwt"), jwt.ErrType},
 		"typ JWT":                  {typed("JWT"), jwt.ErrType},
 		"no typ":                   {typed(""), jwt.ErrType},
@@ -72,34 +62,67 @@ func TestHostileDocuments(t *testing.T) {
 		"no issuer":                {with(func(c *jwt.Claims) { c.Issuer = "" }), jwt.ErrIssuer},
 		"other audience":           {with(func(c *jwt.Claims) { c.Audience = []string{audience} }), jwt.ErrAudience},
 		"no audience":              {with(func(c *jwt.Claims) { c.Audience = nil }), jwt.ErrAudience},
-		"expired":                  {with(func(c *jwt.Claims) { c.ExpiresAt = clock.now().Add(-time.Minute) }), jwt.ErrExpired},
+		"expired":                  {with(func(c *jwt.Claims) { c.ExpiresAt = now.Add(-time.Minute) }), jwt.ErrExpired},
 		"no exp":                   {with(func(c *jwt.Claims) { c.ExpiresAt, c.InsecureNoExpiry = time.Time{}, true }), jwt.ErrClaim},
 		"no iat":                   {with(func(c *jwt.Claims) { c.IssuedAt = time.Time{} }), jwt.ErrClaim},
-		"from the future":          {with(func(c *jwt.Claims) { c.IssuedAt = clock.now().Add(time.Minute) }), jwt.ErrIssuedInFuture},
-		"old, but does not expire": {with(func(c *jwt.Claims) { c.IssuedAt, c.ExpiresAt = clock.now().Add(-time.Hour), clock.now().Add(time.Hour) }), jwt.ErrTooOld},
-		"no since":                 {claim("since", nil), nil},
-		"since a string":           {claim("since", "0"), nil},
-		"since negative":           {claim("since", -1), nil},
-		"since a fraction":         {claim("since", 1.5), nil},
-		"since too large":          {claim("since", 1e30), nil},
-		"no size":                  {claim("size", nil), nil},
-		"size 0":                   {claim("size", 0), nil},
-		"size 7":                   {claim("size", 7), nil},
-		"size 33":                  {claim("size", 33), nil},
-		"size negative":            {claim("size", -8), nil},
-		"size null":                {claim("size", []any{nil}), nil},
-		"size for other entries":   {claim("size", 9), nil},
-		"no entries":               {claim("entries", nil), nil},
-		"entries a list":           {claim("entries", []string{sorted}), nil},
-		"entries cut":              {entries("12345678", "2345"), nil},
-		"padded base64":            {claim("entries", sorted+"=="), nil},
-		"other alphabet":           {claim("entries", "++++++++++8"), nil},
-		"line break":               {claim("entries", sorted[:4]+"\n"+sorted[4:]), nil},
-		"stray bits":               {claim("entries", "AAAAAAAAAAF"), nil},
-		"not sorted":               {entries("b2345678", "a2345678"), nil},
-		"twice":                    {entries("a2345678", "a2345678"), nil},
+		"from the future":          {with(func(c *jwt.Claims) { c.IssuedAt = now.Add(time.Minute) }), jwt.ErrIssuedInFuture},
+		"old, but does not expire": {with(func(c *jwt.Claims) { c.IssuedAt, c.ExpiresAt = now.Add(-time.Hour), now.Add(time.Hour) }), jwt.ErrTooOld},
 		"too long":                 {good + strings.Repeat("A", 1<<20), nil},
-	} {
+	}
+}
+
+// hostileClaims are documents of the issuer whose content is not what docs/revocation.md says.
+func hostileClaims(t *testing.T, now time.Time) map[string]hostileDocument {
+	t.Helper()
+	claim := func(name string, value any) string {
+		return changedDocument(t, now, func(c *jwt.Claims) {
+			if c.Extra[name] = value; value == nil {
+				delete(c.Extra, name)
+			}
+		})
+	}
+	entries := func(list ...string) string {
+		return claim("entries", base64.RawURLEncoding.EncodeToString([]byte(strings.Join(list, ""))))
+	}
+	sorted := wireEntries(8, "a", "b")
+	return map[string]hostileDocument{
+		"no since":               {claim("since", nil), nil},
+		"since a string":         {claim("since", "0"), nil},
+		"since negative":         {claim("since", -1), nil},
+		"since a fraction":       {claim("since", 1.5), nil},
+		"since too large":        {claim("since", 1e30), nil},
+		"no size":                {claim("size", nil), nil},
+		"size 0":                 {claim("size", 0), nil},
+		"size 7":                 {claim("size", 7), nil},
+		"size 33":                {claim("size", 33), nil},
+		"size negative":          {claim("size", -8), nil},
+		"size null":              {claim("size", []any{nil}), nil},
+		"size for other entries": {claim("size", 9), nil},
+		"no entries":             {claim("entries", nil), nil},
+		"entries a list":         {claim("entries", []string{sorted}), nil},
+		"entries cut":            {entries("12345678", "2345"), nil},
+		"padded base64":          {claim("entries", sorted+"=="), nil},
+		"other alphabet":         {claim("entries", "++++++++++8"), nil},
+		"line break":             {claim("entries", sorted[:4]+"\n"+sorted[4:]), nil},
+		"stray bits":             {claim("entries", "AAAAAAAAAAF"), nil},
+		"not sorted":             {entries("b2345678", "a2345678"), nil},
+		"twice":                  {entries("a2345678", "a2345678"), nil},
+	}
+}
+
+// TestHostileDocuments sends documents that must not be believed. What was known before stays.
+func TestHostileDocuments(t *testing.T) {
+	t.Parallel()
+	clock, server := newFeedClock(), newFeedServer(t)
+	feed := newFeed(t, server.URL, bearer.FeedConfig{Now: clock.now})
+	server.serves(signFeed(t, feedKey(), feedClaims(clock.now(), "s1")), `"1"`)
+	poll(t, feed)
+	clock.advance(time.Second)
+
+	good := signFeed(t, feedKey(), feedClaims(clock.now(), "s2"))
+	documents := hostileTokens(t, clock.now(), good)
+	maps.Copy(documents, hostileClaims(t, clock.now()))
+	for name, tt := range documents {
 		before := feed.Stats()
 		server.serves(tt.body, `"hostile"`)
 		err := feed.Poll(t.Context())

@@ -76,14 +76,14 @@ func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
 		Summary:     "Make a user",
 		Description: "Addresses compare case-insensitively. The answer never holds the password or its hash.",
 		Body:        Credentials{}, Forms: true, OK: Created{},
-		Problems: []int{400, 408, 409, 415, 422, 429, 503},
+		Problems: []int{400, 408, 409, 415, 422, 429},
 	}, http.HandlerFunc(h.signUp))
 	rt.Handle(&api.Operation{
 		Method: http.MethodPost, Path: "/login", ID: "login", Tag: "Founding routes",
 		Summary:     "Log in with address and password",
 		Description: "The answer to a wrong password and to an unknown address is the same, in words and in time.",
 		Body:        Login{}, Forms: true, OK: session.Answer{},
-		Problems: []int{400, 401, 408, 415, 429, 503},
+		Problems: []int{400, 401, 408, 415, 429},
 	}, http.HandlerFunc(h.logIn))
 	rt.Handle(&api.Operation{
 		Method: http.MethodPost, Path: "/user/password", ID: "changePassword", Tag: "Account",
@@ -91,7 +91,7 @@ func (s *Service) Routes(rt *api.Router, cfg HTTP) error {
 		Description: "Asks for the current one, which is throttled as a login is. The session of the token is kept; all others end, " +
 			"with their tokens.",
 		Bearer: true, Body: Passwords{}, Forms: true, Status: http.StatusNoContent,
-		Problems: []int{400, 401, 404, 408, 409, 415, 422, 429, 503},
+		Problems: []int{400, 401, 404, 408, 409, 415, 422, 429},
 	}, cfg.Guard.Protect(h.changePassword))
 	return nil
 }

@@ -142,7 +142,7 @@ func TestSweepUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.CreateSession(t.Context(), store.Session{ID: "live", UserID: "user-0", ExpiresAt: now.Add(time.Hour)}, store.Proof{}, 0, now); err != nil {
+	if err := s.CreateSession(t.Context(), store.Session{ID: "live", UserID: "user-0", Epoch: "e", ExpiresAt: now.Add(time.Hour)}, store.Proof{}, 0, now); err != nil {
 		t.Fatal(err)
 	}
 	run(t, s, fmt.Sprintf(`

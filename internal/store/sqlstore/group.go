@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // maxBatch bounds the writes that share a commit, and so how long other processes wait for one.
@@ -99,6 +100,7 @@ func (g *group) enqueue(d durability, w *write) error {
 
 // run commits batch after batch, a relaxed and a durable one by turns, until nothing waits.
 func (g *group) run() {
+	g.writer.busySince = time.Time{} // nobody has waited yet
 	for d := relaxed; ; d = 1 - d {
 		batch, running := g.take(d)
 		if !running {

@@ -57,7 +57,7 @@ func (s *Store) ReplaceKey(ctx context.Context, id string, old, sealed []byte) e
 		return w.conflictIf(hasKey, id)
 	})
 	if err == nil {
-		s.scrub(ctx)
+		s.forget(ctx)
 	}
 	return err
 }
@@ -72,7 +72,7 @@ func (s *Store) DeleteKey(ctx context.Context, id string) error {
 		return err
 	})
 	if err == nil {
-		s.scrub(ctx)
+		s.forget(ctx)
 	}
 	return err
 }

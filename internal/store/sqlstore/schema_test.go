@@ -22,7 +22,7 @@ func TestUsersAndKeysOfBefore(t *testing.T) {
 	if err := prepareFile(path); err != nil {
 		t.Fatal(err)
 	}
-	db, err := open(path, 1)
+	db, err := open(path, 1, busyTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}

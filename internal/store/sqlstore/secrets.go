@@ -53,6 +53,6 @@ func (s *Store) ReplaceSecret(ctx context.Context, name string, old, value []byt
 	if err != nil {
 		return fmt.Errorf("secret %s: %w", name, err)
 	}
-	s.scrub(ctx)
+	s.forget(ctx)
 	return nil
 }

@@ -16,10 +16,11 @@ const (
 	listSessions = "SELECT " + sessionColumns + " FROM sessions WHERE user_id = $1 ORDER BY last_used_at DESC, id DESC"
 	hasSession   = "SELECT 1 FROM sessions WHERE id = $1"
 
-	// insertSession inserts nothing when the user is not there, or the proof no longer holds.
+	// insertSession inserts nothing when the user is not there or not as at the login, or the proof no longer holds.
 	insertSession = `INSERT INTO sessions (id, user_id, epoch, generation, chain, methods, brief, device, client, auth_at, created_at,
 			last_used_at, expires_at, sweep_at)
-		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13 FROM users WHERE users.id = $2 AND ($14 = '' OR
+		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13 FROM users
+		WHERE users.id = $2 AND users.epoch = $3 AND users.disabled_at = 0 AND ($14 = '' OR
 			EXISTS (SELECT 1 FROM credentials WHERE method = $14 AND key = $15 AND version = $16 AND user_id = $2))`
 	// rotateSession is for the usual case, in which a session expires no sooner than the sweeper looks at it.
 	rotateSession = `UPDATE sessions SET generation = $2, chain = $3, device = $4, client = $5, last_used_at = $6, expires_at = $7

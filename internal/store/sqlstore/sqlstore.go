@@ -27,9 +27,10 @@ var migrations embed.FS
 // Store is a [store.Store] in one SQLite file. Several processes on one host may open the same file.
 // It is safe for concurrent use.
 type Store struct {
-	write *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
-	group group   // has that connection
-	read  reader
+	write    *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
+	group    group   // has that connection
+	read     reader
+	scrubber *sql.DB // one connection, which waits for nobody
 }
 
 var _ store.Store = (*Store)(nil)
@@ -40,14 +41,13 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
-	s := &Store{}
-	var err error
-	if s.write, err = open(path, 1); err != nil {
+	write, writeErr := open(path, 1, busyTimeout)
+	read, readErr := open(path, max(2, runtime.GOMAXPROCS(0)), busyTimeout)
+	scrubber, scrubErr := open(path, 1, 0)
+	if err := errors.Join(writeErr, readErr, scrubErr); err != nil { // of the path, and so of all three
 		return nil, err
 	}
-	if s.read.db, err = open(path, max(2, runtime.GOMAXPROCS(0))); err != nil {
-		return nil, errors.Join(err, s.write.Close())
-	}
+	s := &Store{write: write, read: reader{db: read}, scrubber: scrubber}
 	if err := migrateTogether(ctx, s.write); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.Close())
 	}
@@ -82,11 +82,12 @@ func prepareFile(path string) error {
 // busyTimeout is how long other processes may keep anybody from writing before that is an error.
 const busyTimeout = 5 * time.Second
 
-// open returns a pool whose connections all carry the pragmas: given in the DSN, they reach each one.
-func open(path string, connections int) (*sql.DB, error) {
+// open returns a pool whose connections all carry the pragmas: given in the DSN, they reach each one. They are opened when
+// they are needed, and wait that long for others.
+func open(path string, connections int, timeout time.Duration) (*sql.DB, error) {
 	q := url.Values{
 		"_pragma": {
-			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+			fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 			"secure_delete(ON)", // writes zeros over what is deleted: no key and no session stays in the file when it is gone
 		},
 		"_txlock": {"immediate"},
@@ -100,12 +101,16 @@ func open(path string, connections int) (*sql.DB, error) {
 	return db, nil
 }
 
+// migrationPatience is how long other processes may keep the schema from being brought up to date. One attempt may wait for
+// busyTimeout.
+const migrationPatience = 2 * busyTimeout
+
 // migrateTogether migrates, even if other processes do so at the same time: each step is whole or not at all, and whoever
 // comes second with one looks again how far the schema is.
 func migrateTogether(ctx context.Context, db *sql.DB) (err error) {
 	const pause = 50 * time.Millisecond
-	for waited := time.Duration(0); ; waited += pause {
-		if err = migrate(ctx, db); err == nil || errors.Is(err, errNewerSchema) || waited >= busyTimeout {
+	for deadline := time.Now().Add(migrationPatience); ; {
+		if err = migrate(ctx, db); err == nil || !fromOthers(err) || !time.Now().Before(deadline) {
 			return err
 		}
 		select {
@@ -116,7 +121,19 @@ func migrateTogether(ctx context.Context, db *sql.DB) (err error) {
 	}
 }
 
-var errNewerSchema = errors.New("run a newer countersign")
+// fromOthers reports whether an error of a migration may come from another process that migrates: it writes, or what was to
+// be made is there. goose does not say which.
+func fromOthers(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff { // without what extends it
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT:
+		return true
+	}
+	return false
+}
 
 func migrate(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
@@ -132,7 +149,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("schema version: %w", err)
 	}
 	if current > newest {
-		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: %w", current, newest, errNewerSchema)
+		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: run a newer countersign", current, newest)
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrations: %w", err)
@@ -147,10 +164,9 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Close implements [store.Store]. It waits for the writes that are under way.
-func (s *Store) Close() error { return errors.Join(s.group.close(), s.read.close(), s.write.Close()) }
-
-// scrub is Scrub for what need not be certain.
-func (s *Store) scrub(ctx context.Context) { _ = s.Scrub(ctx) }
+func (s *Store) Close() error {
+	return errors.Join(s.group.close(), s.scrubber.Close(), s.read.close(), s.write.Close())
+}
 
 // commit has do write: all of it or nothing, and durably. Do may be called twice, the first time in vain.
 func (s *Store) commit(ctx context.Context, do func(*writer) error) error {

@@ -24,6 +24,7 @@ const busyPause = time.Millisecond
 type writer struct {
 	db         *sql.DB
 	patience   time.Duration // how long it tries to begin a transaction
+	busySince  time.Time     // when it was first refused by those for whom it has patience; zero when it was not
 	conn       *sql.Conn     // nil until it is needed
 	statements map[string]*sql.Stmt
 	durability durability // of the connection now
@@ -110,15 +111,24 @@ func harmless(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrConflict)
 }
 
-// begin begins a transaction of that durability, on a new connection when there is none.
+// begin begins a transaction of that durability, on a new connection when there is none. It returns [store.ErrBusy] when
+// other processes have kept w from that for as long as it has patience, with this batch and those before it: a queue of
+// many batches is given up as soon as one.
 func (w *writer) begin(d durability) error {
 	if err := w.connect(d); err != nil {
 		w.discard()
 		return err
 	}
-	for waited := time.Duration(0); ; waited += busyPause {
+	for {
 		_, err := w.exec("BEGIN IMMEDIATE")
-		if !errors.Is(err, store.ErrBusy) || waited >= w.patience {
+		if !errors.Is(err, store.ErrBusy) {
+			w.busySince = time.Time{}
+			return err
+		}
+		if w.busySince.IsZero() {
+			w.busySince = time.Now()
+		}
+		if time.Since(w.busySince) >= w.patience {
 			return err
 		}
 		time.Sleep(busyPause)

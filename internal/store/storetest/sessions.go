@@ -18,7 +18,7 @@ var until = day.Add(15 * time.Minute)
 func session(n, user int) store.Session {
 	used := day.Add(time.Duration(n) * time.Minute)
 	return store.Session{
-		ID: fmt.Sprintf("session-%03d", n), UserID: fmt.Sprintf("id-%03d", user), Epoch: "e", Generation: 1, Chain: []byte{0, byte(n), 0xff},
+		ID: fmt.Sprintf("session-%03d", n), UserID: fmt.Sprintf("id-%03d", user), Epoch: fmt.Sprintf("epoch of id-%03d", user), Generation: 1, Chain: []byte{0, byte(n), 0xff},
 		Methods: []string{"pwd"}, Device: "curl", Client: "192.0.2.1", AuthAt: day, CreatedAt: day, LastUsedAt: used, ExpiresAt: used.Add(time.Hour),
 	}
 }
@@ -80,15 +80,19 @@ func ended(t *testing.T, s store.Store, verbs ...[]int) {
 }
 
 func sessionRoundTrip(t *testing.T, s store.Store) {
-	u, _ := create(t, s, 1)
 	const odd = "\u00dcn\u00ef\u0301 <'\";--\U0001F600"
+	u, c := user(1)
+	u.Epoch = odd
+	if err := s.CreateUser(t.Context(), u, c); err != nil {
+		t.Fatal(err)
+	}
 	full := store.Session{
 		ID: odd, UserID: u.ID, Epoch: odd, Generation: 1 << 62, Chain: []byte{0, 'h', 0xff}, Methods: []string{"pwd", odd, ""}, Brief: true,
 		Device: strings.Repeat(odd, 50), Client: "2001:db8::/64", AuthAt: day, CreatedAt: day.Add(time.Microsecond),
 		LastUsedAt: day.Add(2 * time.Microsecond), ExpiresAt: day.Add(3 * time.Microsecond),
 	}
-	bare := store.Session{ID: "bare", UserID: u.ID}
-	empty := store.Session{ID: "empty", UserID: u.ID, Chain: []byte{}, Methods: []string{}, CreatedAt: day}
+	bare := store.Session{ID: "bare", UserID: u.ID, Epoch: odd}
+	empty := store.Session{ID: "empty", UserID: u.ID, Epoch: odd, Chain: []byte{}, Methods: []string{}, CreatedAt: day}
 	login(t, s, full)
 	login(t, s, bare)
 	login(t, s, empty)

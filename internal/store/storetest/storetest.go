@@ -34,6 +34,8 @@ func Run(t *testing.T, open func(t *testing.T, place string) store.Store) {
 		{"list", list},
 		{"sessions: round trip", sessionRoundTrip},
 		{"sessions: create", createSession},
+		{"sessions: of a user who is no longer as at the login", staleLogin},
+		{"sessions: none is opened for a user who is being disabled", loginsAndDisabling},
 		{"sessions: proof", proof},
 		{"sessions: limit", sessionLimit},
 		{"sessions: rotate", rotateSession},
