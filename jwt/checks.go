@@ -63,6 +63,7 @@ type evaluation struct {
 
 	scratch    []byte // for jws
 	parts      parts
+	known      *knownHeader // nil when the header is to be read
 	jws        jws
 	header     joseHeader
 	candidates []*Key
@@ -138,11 +139,19 @@ func (e *evaluation) checkShape() (vd verdict) {
 }
 
 func (e *evaluation) checkEncoding() (vd verdict) {
-	e.jws, vd = e.parts.decode(e.token, &e.scratch)
+	if e.known = e.v.headers.find(e.token[:e.parts.first]); e.known == nil {
+		e.jws, vd = e.parts.decode(e.token, nil, &e.scratch)
+	} else {
+		e.jws, vd = e.parts.decode(e.token, e.known.raw, &e.scratch)
+	}
 	return vd
 }
 
 func (e *evaluation) checkHeader() (vd verdict) {
+	if e.known != nil {
+		e.header = e.known.header
+		return pass("a JSON object without repeated names")
+	}
 	e.header, vd = parseHeader(e.jws.header)
 	return vd
 }

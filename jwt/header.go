@@ -1,6 +1,12 @@
 package jwt
 
-import "github.com/countersign-auth/countersign/jwt/internal/strictjson"
+import (
+	"bytes"
+	"strings"
+	"sync/atomic"
+
+	"github.com/countersign-auth/countersign/jwt/internal/strictjson"
+)
 
 // headerLimits and claimsLimits bound the two JSON texts of a token, on top of its length.
 var (
@@ -45,6 +51,40 @@ func parseHeader(text []byte) (joseHeader, verdict) {
 		return joseHeader{}, fail(ErrTooLarge, "kid has more than 256 bytes")
 	}
 	return h, pass("a JSON object without repeated names")
+}
+
+// knownHeader is the header of a token that was verified: what it is when decoded, and when read.
+type knownHeader struct {
+	text   string
+	raw    []byte
+	header joseHeader
+}
+
+// headerMemo has a header that a verifier has met lately. All tokens of one key have the same one, to the byte, so that it
+// need not be decoded and read each time.
+type headerMemo struct {
+	known  atomic.Pointer[knownHeader]
+	others atomic.Uint32
+}
+
+// find returns the known header if that is its text, else nil.
+func (m *headerMemo) find(text string) *knownHeader {
+	if k := m.known.Load(); k != nil && k.text == text {
+		return k
+	}
+	return nil
+}
+
+// note makes the header of a good token the known one: the first that comes, and then one of many, so that two that come
+// by turns cost nothing.
+func (m *headerMemo) note(text string, raw []byte) {
+	if m.known.Load() != nil && m.others.Add(1)%64 != 0 {
+		return
+	}
+	raw = bytes.Clone(raw) // what is read from it refers to it
+	if h, vd := parseHeader(raw); vd.status != Fail {
+		m.known.Store(&knownHeader{strings.Clone(text), raw, h})
+	}
 }
 
 // word returns the text of a string. One that stands in nearly every header needs no memory.

@@ -90,31 +90,35 @@ var classes = func() (classes [256]byte) {
 	return classes
 }()
 
-// decode decodes the three parts of a token that scanShape has passed. All but the payload goes into scratch, which is
-// replaced by a larger one where it must be.
-func (p parts) decode(token string, scratch *[]byte) (jws, verdict) {
-	payload := token[p.first+1 : p.second]
-	header, signature := token[:p.first], token[p.second+1:]
-	size := p.second + strict.DecodedLen(len(header)) + strict.DecodedLen(len(signature))
+// decode decodes the three parts of a token that scanShape has passed, or the latter two if the header is known. All but
+// the payload goes into scratch, which is replaced by a larger one where it must be.
+func (p parts) decode(token string, header []byte, scratch *[]byte) (jws, verdict) {
+	payload, signature := token[p.first+1:p.second], token[p.second+1:]
+	size := p.second + strict.DecodedLen(p.first) + strict.DecodedLen(len(signature))
 	buf := slices.Grow((*scratch)[:0], size)[:size]
 	*scratch = buf
-	t := jws{input: take(&buf, copy(buf, token[:p.second]))}
-	for _, part := range [...]struct {
-		into *[]byte
-		buf  []byte
-		text string
-		bad  string
-	}{
-		{&t.header, take(&buf, strict.DecodedLen(len(header))), header, "the header is not canonical base64url"},
-		{&t.payload, make([]byte, strict.DecodedLen(len(payload))), payload, "the payload is not canonical base64url"},
-		{&t.signature, buf, signature, "the signature is not canonical base64url"},
-	} {
-		if _, err := strict.Decode(part.buf, []byte(part.text)); err != nil {
-			return jws{}, fail(ErrMalformed, part.bad)
+	t := jws{input: take(&buf, copy(buf, token[:p.second])), header: header}
+	if header == nil {
+		t.header = take(&buf, strict.DecodedLen(p.first))
+		if !decodePart(t.header, token[:p.first]) {
+			return jws{}, fail(ErrMalformed, "the header is not canonical base64url")
 		}
-		*part.into = part.buf
+	}
+	t.payload = make([]byte, strict.DecodedLen(len(payload)))
+	if !decodePart(t.payload, payload) {
+		return jws{}, fail(ErrMalformed, "the payload is not canonical base64url")
+	}
+	t.signature = take(&buf, strict.DecodedLen(len(signature)))
+	if !decodePart(t.signature, signature) {
+		return jws{}, fail(ErrMalformed, "the signature is not canonical base64url")
 	}
 	return t, pass("canonical, so the token has one spelling")
+}
+
+// decodePart fills into, which has the length for it.
+func decodePart(into []byte, text string) bool {
+	_, err := strict.Decode(into, []byte(text))
+	return err == nil
 }
 
 // take cuts the first n bytes off buf.

@@ -55,9 +55,10 @@ type Expect struct {
 
 // Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
-	keys   KeySet
-	expect Expect
-	max    int
+	keys    KeySet
+	expect  Expect
+	max     int
+	headers headerMemo
 }
 
 // NewVerifier returns a verifier for tokens that a key of keys has signed and that are what expect says. It
@@ -120,6 +121,9 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 		if vd := allChecks[i].run(e); vd.status == Fail {
 			return nil, vd.asError(allChecks[i].name)
 		}
+	}
+	if e.known == nil {
+		v.headers.note(token[:e.parts.first], e.jws.header)
 	}
 	return &Token{
 		Header: e.header.Header, Key: e.key,
