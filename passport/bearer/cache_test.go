@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -48,7 +49,10 @@ func (c *counting) Verify(ctx context.Context, token string) (*jwt.Token, error)
 	return c.Verifier.Verify(ctx, token)
 }
 
-func with(token string) *http.Request { return request("/", "Authorization: Bearer "+token) }
+// with is made without httptest, which parses: tests of the cache send a great many.
+func with(token string) *http.Request {
+	return &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{"Authorization": {"Bearer " + token}}}
+}
 
 // comes sends a token and reports whether it gets in.
 func comes(t testing.TB, s passport.Strategy[*user], token string) bool {
@@ -172,8 +176,10 @@ func TestCacheForgets(t *testing.T) {
 				tt.claims(c)
 			}
 		})
-		if !comes(t, s, tok) || !comes(t, s, tok) {
-			t.Fatalf("%s: refused at first", name)
+		for range 2 {
+			if !comes(t, s, tok) {
+				t.Fatalf("%s: refused at first", name)
+			}
 		}
 		v.asked--
 		tt.then(w)
@@ -269,8 +275,10 @@ func TestCacheKeepsNoLongHeaders(t *testing.T) { // alone, for it measures the h
 	runtime.ReadMemStats(&before)
 	for i := range n {
 		tok := strings.Repeat(" ", padding) + token(t, fmt.Sprint(i))
-		if !comes(t, s, tok) || !comes(t, s, tok) {
-			t.Fatal("refused")
+		for range 2 {
+			if !comes(t, s, tok) {
+				t.Fatal("refused")
+			}
 		}
 	}
 	runtime.GC()
