@@ -11,8 +11,10 @@ if ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then
 fi
 [ -z "$race" ] || export CGO_ENABLED=1
 go test $race "$@" ./...
-# A thousand rounds of fifty refreshes, which the race detector's pace has time for fifty of.
+# Of these two the race detector's pace has time for a part only: a thousand rounds of fifty refreshes, and a sweep of a
+# hundred thousand dead rows.
 go test -run '^TestOneSuccessorFromTwoProcesses$' "$@" ./cmd/countersign
+go test -run '^TestSweepUnderLoad$' "$@" ./internal/store/sqlstore
 cd bench && go test "$@" ./...
 cd ..
 
