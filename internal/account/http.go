@@ -14,7 +14,6 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
-	"github.com/countersign-auth/countersign/passport"
 	"github.com/countersign-auth/countersign/problem"
 )
 
@@ -100,15 +99,10 @@ func Routes(rt *api.Router, cfg HTTP) {
 	cfg.userRoutes(rt)
 }
 
-func (cfg HTTP) profile(w http.ResponseWriter, r *http.Request, id passport.Identity[*token.Holder]) {
-	t, ok := id.Info.(*jwt.Token)
-	if !ok {
-		api.Fail(cfg.Log, w, r, errors.New("profile: the guard has no token"))
-		return
-	}
+func (cfg HTTP) profile(w http.ResponseWriter, r *http.Request, t *jwt.Token, holder *token.Holder) {
 	p := Profile{
 		Message: welcome,
-		User:    ProfileUser{ID: id.User.ID, Email: id.User.Email},
+		User:    ProfileUser{ID: holder.ID, Email: holder.Email},
 	}
 	if !session.HasCookie(r) { // no script shall read what is in a cookie
 		p.Token = t.Compact()

@@ -38,7 +38,13 @@ type GuardConfig struct {
 type Guard struct {
 	GuardConfig
 	cache           *bearer.Cache[*token.Holder]
-	plain, founding *passport.Guard[*token.Holder]
+	plain, founding entrance
+}
+
+// entrance is a guard and its one strategy, which knows some holders at once.
+type entrance struct {
+	*passport.Guard[*token.Holder]
+	*bearer.Strategy[*token.Holder]
 }
 
 // Handler answers a request of a known holder, whom it must not change. What it returns is answered as an error.
@@ -62,30 +68,44 @@ func NewGuard(cfg GuardConfig) (_ *Guard, err error) {
 	return g, err
 }
 
-func (g *Guard) guard(from ...bearer.Extractor) (*passport.Guard[*token.Holder], error) {
-	strategy, err := bearer.NewCached(g.cache, bearer.Config{Extract: bearer.First(from...), Realm: g.Realm})
-	if err != nil {
-		return nil, err
+func (g *Guard) guard(from ...bearer.Extractor) (e entrance, err error) {
+	if e.Strategy, err = bearer.NewCached(g.cache, bearer.Config{Extract: bearer.First(from...), Realm: g.Realm}); err != nil {
+		return e, err
 	}
-	registry, err := passport.NewRegistry(passport.Named[*token.Holder]{Name: "bearer", Strategy: strategy})
+	registry, err := passport.NewRegistry(passport.Named[*token.Holder]{Name: "bearer", Strategy: e.Strategy})
 	if err != nil {
-		return nil, err
+		return e, err
 	}
-	return registry.Any(passport.Options[*token.Holder]{
+	e.Guard, err = registry.Any(passport.Options[*token.Holder]{
 		Realm: g.Realm,
 		// Fail logs a fault with the request's id, which the guard's own log would not know.
 		Logger:  slog.New(slog.DiscardHandler),
 		Respond: func(w http.ResponseWriter, r *http.Request, err error) { api.Fail(g.Log, w, r, err) },
 	}, "bearer")
+	return e, err
 }
 
 // Cache holds the tokens that were let through, so that one that comes again need not be verified. Its numbers are metrics.
 func (g *Guard) Cache() *bearer.Cache[*token.Holder] { return g.cache }
 
-// Founding lets requests through as Protect does, and takes a token in the query too. The holder and the token are
+// Founding lets requests through as Protect does, and takes a token in the query too. The token and the holder are
 // remembered for others: next must not change them.
-func (g *Guard) Founding(next func(http.ResponseWriter, *http.Request, passport.Identity[*token.Holder])) http.Handler {
-	return g.founding.HandlerFunc(next)
+func (g *Guard) Founding(next func(w http.ResponseWriter, r *http.Request, t *jwt.Token, holder *token.Holder)) http.Handler {
+	guarded := g.founding.HandlerFunc(func(w http.ResponseWriter, r *http.Request, id passport.Identity[*token.Holder]) {
+		t, ok := id.Info.(*jwt.Token)
+		if !ok {
+			api.Fail(g.Log, w, r, errors.New("session: the guard has no token"))
+			return
+		}
+		next(w, r, t, id.User)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if holder, t, ok := g.founding.Known(r); ok { // most requests, on a route that does little else
+			next(w, r, t, holder)
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
 }
 
 // Protect lets requests with a token through to next.

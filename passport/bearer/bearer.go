@@ -45,6 +45,7 @@ type Strategy[U any] struct {
 	revocations Revocations // nil for none
 	load        Load[U]
 	find        find
+	where       where
 	challenge   problem.Challenge
 	absent      passport.Failure
 	cache       *Cache[U] // nil for none
@@ -75,6 +76,7 @@ func New[U any](verifier Verifier, load Load[U], cfg Config) (*Strategy[U], erro
 		revocations: cfg.Revocations,
 		load:        load,
 		find:        extract.find,
+		where:       extract.where,
 		challenge:   challenge,
 		absent:      passport.Failure{Problem: absent, Absent: true},
 	}, nil

@@ -66,7 +66,7 @@ func BenchmarkCacheFlood(b *testing.B) {
 	for name, perSubject := range map[string]int{"quota": 0, "no quota": -1} {
 		b.Run(name, func(b *testing.B) {
 			s, c := cached(b, subjects{}, bearer.CacheConfig[*user]{PerSubject: perSubject})
-			r := request("/", "Authorization: Bearer alice."+strings.Repeat("x", 600))
+			r := request("/", "Authorization: Bearer "+tokenOf("alice", 1, 600))
 			flood := request("/")
 			line := make([]string, 1)
 			flood.Header["Authorization"] = line

@@ -24,12 +24,12 @@ func TestSetComparesTheWholeToken(t *testing.T) {
 	}
 	s := table.setOf(hash)
 	for i := range 4 {
-		if e, place := s.get(hash, fmt.Sprint("token", i)); e == nil || e.text != fmt.Sprint("token", i) || s.place[place].Load() != e {
+		if e, place := s.at(hash, fmt.Sprint("token", i)); e == nil || e.text != fmt.Sprint("token", i) || s.place[place].Load() != e {
 			t.Errorf("token%d: %+v", i, e)
 		}
 	}
 	for _, other := range []string{"", "token", "token4", "token00", "Token0"} {
-		if e, _ := s.get(hash, other); e != nil {
+		if e := s.get(hash, other); e != nil {
 			t.Errorf("%q finds %q", other, e.text)
 		}
 	}
@@ -64,10 +64,10 @@ func TestFree(t *testing.T) {
 			if got := table.put(0, goodEntry("new", now, now+10*inSeconds)); got != tt.want || table.entries.Load() != tt.entries {
 				t.Errorf("room %v, %d entries; want %v, %d", got, table.entries.Load(), tt.want, tt.entries)
 			}
-			if e, _ := s.get(0, "new"); (e != nil) != tt.want {
+			if e := s.get(0, "new"); (e != nil) != tt.want {
 				t.Errorf("%+v", e)
 			}
-			if e, place := s.get(0, "3"); e == nil || place != 4 { // places are taken from the last
+			if e, place := s.at(0, "3"); e == nil || place != 4 { // places are taken from the last
 				t.Errorf("an entry that is good is gone: %+v in %d", e, place)
 			}
 		})

@@ -380,3 +380,100 @@ func (f flaky) Verify(ctx context.Context, token string) (*jwt.Token, error) {
 	}
 	return f.Verifier.Verify(ctx, token)
 }
+
+// TestKnown has requests with a token that is remembered, and says which of them are known by it alone.
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	_, c := cached(t, verifier(t, nil), bearer.CacheConfig[*user]{})
+	tok := token(t, "alice")
+	ended := ""
+	strategy := func(e bearer.Extractor, r bearer.Revocations) *bearer.Strategy[*user] {
+		s, err := bearer.NewCached(c, bearer.Config{Extract: e, Revocations: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	all := strategy(bearer.First(bearer.Header(), bearer.Query("secret_token"), bearer.Cookie("token")), nil)
+	for range 2 {
+		comes(t, all, tok)
+	}
+	auth := "Authorization: Bearer " + tok
+	for name, tt := range map[string]struct {
+		s    *bearer.Strategy[*user]
+		r    *http.Request
+		want bool
+	}{
+		"header":                 {all, request("/", auth), true},
+		"default":                {strategy(bearer.Extractor{}, nil), request("/", auth), true},
+		"other fields":           {all, request("/", auth, "X-Token: "+tok, "Accept: */*"), true},
+		"query":                  {all, request("/?secret_token="+tok, auth), false},
+		"any query":              {all, request("/?a=b", auth), false},
+		"cookie":                 {all, request("/", auth, "Cookie: token="+tok), false},
+		"any cookie":             {all, request("/", auth, "Cookie: a=b"), false},
+		"cookie alone":           {all, request("/", "Cookie: token="+tok), false},
+		"two lines":              {all, request("/", auth, auth), false},
+		"two tokens":             {all, request("/", auth+", "+tok), false},
+		"more spaces":            {all, request("/", "Authorization: Bearer  "+tok), false},
+		"scheme in other letter": {all, request("/", "Authorization: bearer "+tok), false},
+		"no scheme":              {all, request("/", "Authorization: "+tok), false},
+		"another token":          {all, request("/", auth+"A"), false},
+		"none":                   {all, request("/"), false},
+		"elsewhere":              {strategy(bearer.First(bearer.Header(), bearer.HeaderField("X-Token")), nil), request("/", auth), false},
+		"form":                   {strategy(bearer.First(bearer.Header(), bearer.Form("token")), nil), request("/", auth), false},
+		"func":                   {strategy(bearer.First(bearer.Header(), bearer.Func(func(*http.Request) (string, error) { return "", nil })), nil), request("/", auth), false},
+		"other scheme":           {strategy(bearer.AuthScheme("JWT"), nil), request("/", auth), false},
+		"two schemes":            {strategy(bearer.First(bearer.Header(), bearer.AuthScheme("JWT")), nil), request("/", auth), false},
+		"not the header":         {strategy(bearer.Cookie("token"), nil), request("/", auth), false},
+		"not ended":              {strategy(bearer.Header(), over{&ended}), request("/", auth), true},
+		"ended":                  {strategy(bearer.Header(), over{new("alice")}), request("/", auth), false},
+	} {
+		u, got, ok := tt.s.Known(tt.r)
+		if ok != tt.want || ok && (u.ID != "alice" || got.Compact() != tok) {
+			t.Errorf("%s: %v", name, ok)
+		}
+		if o, err := tt.s.Authenticate(tt.r); ok && (err != nil || o.Kind() != passport.Succeeded || o.IsCredentialInURL()) {
+			t.Errorf("%s: known, and yet %v %v", name, o.Kind(), err)
+		}
+	}
+	plain, err := bearer.New(verifier(t, nil), load, bearer.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, ok := plain.Known(request("/", auth)); ok {
+		t.Error("known without a cache")
+	}
+}
+
+// FuzzKnown: who is known at once is let in by the long way, too, as the same user.
+func FuzzKnown(f *testing.F) {
+	_, c := cached(f, verifier(f, nil), bearer.CacheConfig[*user]{})
+	all, err := bearer.NewCached(c, bearer.Config{Extract: bearer.First(bearer.Header(), bearer.Query("t"), bearer.Cookie("t"))})
+	if err != nil {
+		f.Fatal(err)
+	}
+	tok := token(f, "alice")
+	for range 2 {
+		comes(f, all, tok)
+	}
+	f.Add("Bearer "+tok, "", "", "")
+	f.Add("Bearer "+tok, "Bearer "+tok, "t="+tok, "t="+tok)
+	f.Add("Bearer "+tok+" ", "", "a=b", "t=\"\"")
+	f.Add("Bearer\t"+tok, "", "", "")
+	f.Fuzz(func(t *testing.T, auth, second, query, cookie string) {
+		r := with("")
+		r.Header["Authorization"] = []string{auth}
+		if second != "" {
+			r.Header["Authorization"] = append(r.Header["Authorization"], second)
+		}
+		r.URL.RawQuery = query
+		if cookie != "" {
+			r.Header["Cookie"] = []string{cookie}
+		}
+		u, got, ok := all.Known(r)
+		o, err := all.Authenticate(r)
+		if v, success := o.User(); ok && (err != nil || !success || v != u || o.Info() != any(got) || o.IsCredentialInURL()) {
+			t.Fatalf("known, and yet %v %v", o.Kind(), err)
+		}
+	})
+}

@@ -59,12 +59,18 @@ func newTable[U any](entries int, maxBytes int64, maxAge time.Duration) table[U]
 // powerOfTwo returns the first that is not less than n, which is at least 1.
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
 
-// The low bits of a hash choose the set, the high ones are the tag.
+// The low bits of a hash choose the set, the high ones are the tag. A tag of zero is none.
 func (t *table[U]) setOf(hash uint64) *set[U] { return &t.sets[hash&uint64(len(t.sets)-1)] }
-func tagOf(hash uint64) uint32                { return uint32(hash >> 32) }
+func tagOf(hash uint64) uint32                { return uint32(hash>>32) | 1 }
 
-// get returns the entry of a token and the place where it is; nil for none.
-func (s *set[U]) get(hash uint64, text string) (*entry[U], int) {
+// get returns the entry of a token, nil for none.
+func (s *set[U]) get(hash uint64, text string) *entry[U] {
+	e, _ := s.at(hash, text)
+	return e
+}
+
+// at returns the entry of a token and the place where it is.
+func (s *set[U]) at(hash uint64, text string) (*entry[U], int) {
 	tag := tagOf(hash)
 	for i := range s.tags {
 		if s.tags[i].Load() == tag {
@@ -92,7 +98,7 @@ func (t *table[U]) put(hash uint64, e *entry[U]) bool {
 }
 
 func (t *table[U]) putLocked(s *set[U], hash uint64, e *entry[U]) (ok, full bool) {
-	old, i := s.get(hash, e.text)
+	old, i := s.at(hash, e.text)
 	if old == nil {
 		if i = t.free(s, e.from); i < 0 {
 			return false, false

@@ -19,7 +19,19 @@ import (
 type Extractor struct {
 	find find
 	err  error
+	// where is for Known: what a request need not have for the token of its Authorization header to be the only one.
+	where where
 }
+
+// where says where an extractor looks, as far as it is of use to know.
+type where uint8
+
+const (
+	inHeader where = 1 << iota // at "Authorization: Bearer"
+	inQuery
+	inCookie
+	elsewhere
+)
 
 // find returns the token, "" without one. inURL says that the URL has one, also when there is an error.
 type find func(r *http.Request) (token string, inURL bool, err error)
@@ -33,7 +45,11 @@ func AuthScheme(scheme string) Extractor {
 	if !isToken(scheme) {
 		return Extractor{err: fmt.Errorf("bearer: %q is not an authentication scheme", scheme)}
 	}
-	return Extractor{find: func(r *http.Request) (string, bool, error) {
+	place := elsewhere
+	if scheme == "Bearer" {
+		place = inHeader
+	}
+	return Extractor{where: place, find: func(r *http.Request) (string, bool, error) {
 		lines := r.Header["Authorization"]
 		if len(lines) == 0 {
 			return "", false, nil
@@ -60,7 +76,7 @@ func HeaderField(name string) Extractor {
 		return Extractor{err: fmt.Errorf("bearer: %q is not a header field", name)}
 	}
 	name = http.CanonicalHeaderKey(name)
-	return Extractor{find: func(r *http.Request) (string, bool, error) {
+	return Extractor{where: elsewhere, find: func(r *http.Request) (string, bool, error) {
 		return single(r.Header[name])
 	}}
 }
@@ -71,7 +87,7 @@ func Cookie(name string) Extractor {
 	if !isToken(name) {
 		return Extractor{err: fmt.Errorf("bearer: %q is not a cookie name", name)}
 	}
-	return Extractor{find: func(r *http.Request) (string, bool, error) {
+	return Extractor{where: inCookie, find: func(r *http.Request) (string, bool, error) {
 		if len(r.Header["Cookie"]) == 0 {
 			return "", false, nil
 		}
@@ -89,7 +105,7 @@ func Form(name string) Extractor {
 	if name == "" {
 		return Extractor{err: errors.New("bearer: the form field has no name")}
 	}
-	return Extractor{find: func(r *http.Request) (string, bool, error) {
+	return Extractor{where: elsewhere, find: func(r *http.Request) (string, bool, error) {
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			return "", false, nil
 		}
@@ -120,7 +136,7 @@ func Query(name string) Extractor {
 	if name == "" {
 		return Extractor{err: errors.New("bearer: the query parameter has no name")}
 	}
-	return Extractor{find: func(r *http.Request) (string, bool, error) {
+	return Extractor{where: inQuery, find: func(r *http.Request) (string, bool, error) {
 		if r.URL.RawQuery == "" {
 			return "", false, nil
 		}
@@ -151,14 +167,16 @@ func First(list ...Extractor) Extractor {
 		return Extractor{err: errors.New("bearer: First needs an extractor")}
 	}
 	finds := make([]find, len(list))
+	var places where
 	for i, e := range list {
 		e = e.orDefault()
 		if e.err != nil {
 			return e
 		}
 		finds[i] = e.find
+		places |= e.where
 	}
-	return Extractor{find: func(r *http.Request) (token string, inURL bool, err error) {
+	return Extractor{where: places, find: func(r *http.Request) (token string, inURL bool, err error) {
 		for _, f := range finds {
 			t, in, ferr := f(r)
 			inURL = inURL || in
@@ -188,7 +206,7 @@ func Func(f func(r *http.Request) (token string, err error)) Extractor {
 	if f == nil {
 		return Extractor{err: errors.New("bearer: Func needs a function")}
 	}
-	return Extractor{find: func(r *http.Request) (string, bool, error) {
+	return Extractor{where: elsewhere, find: func(r *http.Request) (string, bool, error) {
 		token, err := f(r)
 		return token, false, err
 	}}
