@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,6 +103,9 @@ func (g *group) enqueue(d durability, w *write) error {
 func (g *group) run() {
 	g.writer.busySince = time.Time{} // nobody has waited yet
 	for d := relaxed; ; d = 1 - d {
+		// A commit waits for the disk, and holds its processor meanwhile until the runtime notices. Whoever could not run
+		// because of that is let through first, or batches of one would follow each other.
+		runtime.Gosched()
 		batch, running := g.take(d)
 		if !running {
 			return
