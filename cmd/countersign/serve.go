@@ -2,12 +2,11 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/app"
 )
 
@@ -30,19 +29,9 @@ set COUNTERSIGN_JWT_SECRET, or name a file with --jwt-secret-file.`,
 		if err != nil {
 			return err
 		}
-		return app.Serve(cmd.Context(), cfg, newLog(cmd.ErrOrStderr()), cmd.OutOrStdout())
+		return app.Serve(cmd.Context(), cfg, api.NewLog(cmd.ErrOrStderr()), cmd.OutOrStdout())
 	}
 	return cmd
-}
-
-// newLog writes JSON lines, whose strings are escaped so that no value can forge a line, with times in UTC.
-func newLog(out io.Writer) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && a.Key == slog.TimeKey {
-			a.Value = slog.TimeValue(a.Value.Time().UTC())
-		}
-		return a
-	}}))
 }
 
 func configCommand(w *world) *cobra.Command {

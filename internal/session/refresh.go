@@ -18,10 +18,6 @@ var ErrInvalid = errors.New("session: the refresh token is not valid")
 // errReused is the ErrInvalid of a token that has just ended its session.
 var errReused = fmt.Errorf("%w: it was used before", ErrInvalid)
 
-// maxRaces is how often a refresh looks again because others were faster. One look is enough unless they go on using
-// what they got.
-const maxRaces = 4
-
 // Refresh buys new tokens for a refresh token, or returns [ErrInvalid].
 //
 // The newest token makes a successor; of several callers with it, one does, in one conditional write, and all get the same
@@ -29,10 +25,9 @@ const maxRaces = 4
 // leads to has not been used. Once that has been used, it does so for the grace only. An older token that this server
 // made has been copied, or its holder has: the session ends.
 func (s *Service) Refresh(ctx context.Context, text string, client Client) (tokens Tokens, err error) {
-	for range maxRaces {
-		if tokens, err = s.refresh(ctx, text, client); !errors.Is(err, store.ErrConflict) {
-			break
-		}
+	tokens, err = s.refresh(ctx, text, client)
+	if errors.Is(err, store.ErrConflict) { // somebody was faster with the same token, which is no longer the newest
+		tokens, err = s.refresh(ctx, text, client)
 	}
 	switch {
 	case err == nil:

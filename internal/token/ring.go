@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
@@ -102,11 +103,7 @@ func (r *ring) find(id string, alg jwt.Algorithm) ringKey {
 
 // holds reports whether key, and not only one of its id, is in the ring.
 func (r *ring) holds(key *jwt.Key) bool {
-	if key == nil {
-		return false
-	}
-	k := r.byID[key.ID()]
-	return len(k) > 0 && k[0] == key
+	return slices.ContainsFunc(r.keys, func(k ringKey) bool { return k.Key == key })
 }
 
 // publish prepares the JWK set: keys that will sign, that signs, that have signed. Secrets have no public half.
