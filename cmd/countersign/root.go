@@ -147,13 +147,18 @@ func (s *settings) open(cmd *cobra.Command, w *world, create bool) (*app.App, er
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(cfg.DatabasePath()); err != nil {
+	if file := cfg.DatabasePath(); file != "" && !exists(file) {
 		if !create {
-			return nil, fmt.Errorf("there is no database at %s: name its folder with --data, or start `countersign serve` once", cfg.DatabasePath())
+			return nil, fmt.Errorf("there is no database at %s: name its folder with --data, or start `countersign serve` once", file)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "making a new database at %s\n", cfg.DatabasePath())
+		fmt.Fprintf(cmd.ErrOrStderr(), "making a new database at %s\n", file)
 	}
 	return app.Open(cmd.Context(), cfg, cfg.Listen, slog.New(slog.DiscardHandler), nil)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func printJSON(cmd *cobra.Command, v any) error {

@@ -137,9 +137,12 @@ func (a *App) greet(out io.Writer, addr string) {
 	c := *a.Config
 	c.Issuer = ""
 	base := c.IssuerAt(addr)
-	file := a.Config.DatabasePath()
-	if abs, err := filepath.Abs(file); err == nil {
-		file = abs
+	place := a.Config.DatabaseName()
+	if file := a.Config.DatabasePath(); file != "" {
+		if abs, err := filepath.Abs(file); err == nil {
+			file = abs
+		}
+		place = file
 	}
 	fmt.Fprintf(out, `Countersign %s listens on %s
 Data lies in %s. API and its description: %s/docs
@@ -149,5 +152,5 @@ Try it:
   curl -d email=mike@example.com -d password=correct-horse %s/login
   curl -H "Authorization: Bearer $TOKEN" %s/user/profile      # with the token of the second answer
 
-`, Version(), base, file, base, base, base, base)
+`, Version(), base, place, base, base, base, base)
 }

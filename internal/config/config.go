@@ -16,6 +16,8 @@ type Config struct {
 	Listen              string
 	Data                string
 	Database            string
+	DatabaseFile        string
+	databaseFromFlag    bool
 	Issuer              string
 	ServiceName         string
 	MasterKey           Secret

@@ -101,7 +101,9 @@ func TestInvalidValues(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ variable, want string }{
 		{"LISTEN=3000", "HOST:PORT"},
-		{"DATABASE=postgres://x", "sqlite:FILE"},
+		{"DATABASE=mysql://x", "sqlite:FILE"},
+		{"DATABASE=postgres://x", "under a master key"},
+		{"DATABASE=mongodb:x", "must be a URL"},
 		{"ISSUER=example.com", "must be a URL"},
 		{"ISSUER=https://example.com/", "no slash"},
 		{"JWT_SECRET=top_secret", "has 10 bytes, needs 32"},
@@ -266,5 +268,31 @@ func TestKeySettings(t *testing.T) {
 	}
 	if _, _, err := config.Load(config.Sources{Environ: []string{"COUNTERSIGN_MASTER_KEY_FILE=" + file}}); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("a file that all may read: %v", err)
+	}
+}
+
+func TestDatabaseURLsDoNotShowPasswords(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"postgres://u:secret@h/db?sslmode=disable":                "postgres://u:[redacted]@h/db?sslmode=disable",
+		"postgres://u@h/db?Password=secret&x=1":                   "postgres://u@h/db?Password=[redacted]&x=1",
+		"postgres://h/db?sslpassword=secret":                      "postgres://h/db?sslpassword=[redacted]",
+		"postgres://h/db?p%61ssword=secret":                       "postgres://h/db?p%61ssword=[redacted]",
+		"mongodb://u:sec@ret@h1:1,h2:2/db?replicaSet=r":           "mongodb://u:[redacted]@h1:1,h2:2/db?replicaSet=r",
+		"mongodb://h1,h2/db?tlsCertificateKeyFilePassword=secret": "mongodb://h1,h2/db?tlsCertificateKeyFilePassword=[redacted]",
+		"mongodb://u:secret@h":                                    "mongodb://u:[redacted]@h",
+		"sqlite:/a:b@c":                                           "sqlite:/a:b@c",
+	} {
+		environ := []string{"COUNTERSIGN_DATABASE=" + given, "COUNTERSIGN_MASTER_KEY=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"}
+		c, settings, err := config.Load(config.Sources{Environ: environ})
+		if err != nil {
+			t.Fatalf("%s: %v", given, err)
+		}
+		for _, s := range settings {
+			if s.Key == "database" && s.Value() != want || c.DatabaseName() != want {
+				t.Errorf("%s: shown as %s and %s, want %s", given, s.Value(), c.DatabaseName(), want)
+				break
+			}
+		}
 	}
 }

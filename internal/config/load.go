@@ -91,7 +91,8 @@ func Load(src Sources) (*Config, []*Setting, error) {
 		problems = c.Validate()
 	}
 	issuer := c.IssuerAt(c.Listen)
-	byKey["database"].derived, byKey["issuer"].derived, byKey["jwt.audience"].derived = "sqlite:"+c.DatabasePath(), issuer, issuer
+	byKey["database"].derived, byKey["issuer"].derived, byKey["jwt.audience"].derived = c.DatabaseName(), issuer, issuer
+	c.databaseFromFlag = byKey["database"].Source == "flag"
 	if c.MasterKey == "" {
 		byKey["master_key_file"].derived = c.DefaultMasterKeyFile()
 	}
@@ -201,6 +202,11 @@ func (c *Config) readSecrets() (problems []error) {
 			return
 		}
 		*into = Secret(s)
+	}
+	if c.DatabaseFile != "" && c.Database != "" {
+		problems = append(problems, errors.New("database and database_file: set one, not both"))
+	} else {
+		read("database_file", c.DatabaseFile, (*Secret)(&c.Database))
 	}
 	if c.JWT.SecretFile != "" && c.JWT.Secret != "" {
 		problems = append(problems, errors.New("jwt.secret and jwt.secret_file: set one, not both"))

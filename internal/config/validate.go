@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -33,10 +32,8 @@ func (c *Config) Validate() (problems []error) {
 	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
 		bad("metrics_listen: must be HOST:PORT, such as 127.0.0.1:9090")
 	}
-	if c.Database != "" {
-		if file, ok := strings.CutPrefix(c.Database, "sqlite:"); !ok || file == "" || file == ":memory:" || strings.HasPrefix(file, "//") {
-			bad("database: must be sqlite:FILE, such as sqlite:/var/lib/countersign/countersign.db")
-		}
+	if err := c.validateDatabase(); err != nil {
+		bad("%w", err)
 	}
 	if c.Issuer != "" {
 		if err := checkOrigin(c.Issuer, true); err != nil {
@@ -190,6 +187,9 @@ func (c *Config) Warnings() (warnings []string) {
 	if c.SignupHideTaken {
 		warnings = append(warnings, "signup.hide_taken is set, and no mail is sent yet: who signs up with a taken address is not told")
 	}
+	if c.databaseFromFlag && c.hasPassword() {
+		warnings = append(warnings, "--database holds a password, and every user of this machine can read a command line: use COUNTERSIGN_DATABASE, or database_file")
+	}
 	if c.InsecureNoLimits {
 		warnings = append(warnings, "limits.insecure_disabled is set: nothing slows a guesser or a flood")
 	}
@@ -202,20 +202,6 @@ func (c *Config) Warnings() (warnings []string) {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// DatabasePath returns the path of the SQLite file.
-func (c *Config) DatabasePath() string {
-	if path, ok := strings.CutPrefix(c.Database, "sqlite:"); ok {
-		return path
-	}
-	return filepath.Join(c.Data, "countersign.db")
-}
-
-// DefaultMasterKeyFile returns where the master key is while none is given: beside the database, which must be a file for
-// that.
-func (c *Config) DefaultMasterKeyFile() string {
-	return filepath.Join(filepath.Dir(c.DatabasePath()), "master.key")
 }
 
 // IssuerAt returns the issuer for a server that listens at addr: the one that is set, or else the address as a URL.

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -80,18 +79,29 @@ func (l *ledger) reserve(ctx context.Context, keys []string, recall func() *Refu
 			c.after = next[i]
 			c.after.Version++
 		}
-		n, err := l.counters.SwapCounters(ctx, now, next...)
-		if err == nil {
-			return charges, seen, nil
-		}
-		if !errors.Is(err, store.ErrConflict) {
+		swapped, err := l.counters.SwapCounters(ctx, now, next...)
+		if err != nil {
 			return nil, nil, fmt.Errorf("ratelimit: %w", err)
 		}
-		if err := l.takeBack(ctx, charges[:n]); err != nil {
+		written := pick(charges, swapped, true)
+		if len(written) == len(charges) {
+			return charges, seen, nil
+		}
+		if err := l.takeBack(ctx, written); err != nil {
 			return nil, nil, err
 		}
 	}
 	return nil, nil, &Refusal{RetryAfter: contentionWait, Reason: ReasonContention}
+}
+
+// pick returns those of all whose swap was, or was not, made.
+func pick[T any](all []T, swapped []bool, made bool) (picked []T) {
+	for i, x := range all {
+		if swapped[i] == made {
+			picked = append(picked, x)
+		}
+	}
+	return picked
 }
 
 // takeBack undoes charges of which others were faster.
@@ -131,7 +141,7 @@ func (l *ledger) heal(ctx context.Context, charges []charge, now time.Time) erro
 	if len(next) == 0 {
 		return nil
 	}
-	if _, err := l.counters.SwapCounters(ctx, now, next...); err != nil && !errors.Is(err, store.ErrConflict) {
+	if _, err := l.counters.SwapCounters(ctx, now, next...); err != nil {
 		return fmt.Errorf("ratelimit: %w", err)
 	}
 	return nil
@@ -205,14 +215,14 @@ func (l *ledger) rewrite(ctx context.Context, edits []edit) error {
 		if len(todo) == 0 {
 			return nil
 		}
-		n, err := l.counters.SwapCounters(ctx, now, next...)
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, store.ErrConflict) {
+		swapped, err := l.counters.SwapCounters(ctx, now, next...)
+		if err != nil {
 			return fmt.Errorf("ratelimit: %w", err)
 		}
-		if edits, err = l.reread(ctx, todo[n:]); err != nil {
+		if todo = pick(todo, swapped, false); len(todo) == 0 {
+			return nil
+		}
+		if edits, err = l.reread(ctx, todo); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,7 @@ func user(t testing.TB, s store.Store, id, epoch string) {
 func session(t testing.TB, s store.Store, user, id string) {
 	t.Helper()
 	x := store.Session{ID: id, UserID: user, Epoch: "e-" + user, Generation: 1, AuthAt: start, CreatedAt: start, LastUsedAt: start, ExpiresAt: start.AddDate(1, 0, 0)}
-	if err := s.CreateSession(t.Context(), x, store.Proof{}, 0, time.Time{}); err != nil {
+	if _, err := s.CreateSession(t.Context(), store.Opening{Session: x}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -138,7 +138,10 @@ func (s *Service) Open(ctx context.Context, l Login) (store.Session, Tokens, err
 		AuthAt: now, CreatedAt: now, LastUsedAt: now,
 	}
 	record.ExpiresAt = s.expiry(record, now)
-	if err := s.Store.CreateSession(ctx, record, l.Proof, s.Limits.PerUser, s.until(now)); err != nil {
+	_, err = s.Store.CreateSession(ctx, store.Opening{
+		Session: record, Proof: l.Proof, Limit: s.Limits.PerUser, Until: s.until(now),
+	})
+	if err != nil {
 		return store.Session{}, Tokens{}, fmt.Errorf("open a session: %w", err)
 	}
 	s.counts.opened.Add(1)

@@ -8,6 +8,7 @@ package store
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 )
 
@@ -161,9 +162,9 @@ type Event struct {
 
 // Users keeps users and their credentials.
 type Users interface {
-	// CreateUser writes a user together with its first credential: both or neither.
+	// CreateUser writes a user together with its first credential and with events that tell of it: all or nothing.
 	// ErrExists when the id, the address or the credential is taken.
-	CreateUser(ctx context.Context, u User, c Credential) error
+	CreateUser(ctx context.Context, u User, c Credential, events ...Event) error
 	// User returns the user of that id.
 	User(ctx context.Context, id string) (User, error)
 	// UserByEmail returns the user whose canonical address is key.
@@ -180,12 +181,41 @@ type Users interface {
 type Directory interface {
 	// ListUsers returns at most limit users in the order of their ids, from the first id greater than after.
 	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
+	// SearchUsers returns at most limit users whose canonical address begins with prefix, in the order of these addresses,
+	// from the first that is greater than after. Both compare bytes.
+	SearchUsers(ctx context.Context, prefix, after string, limit int) ([]User, error)
+}
+
+// Account is a user with what belongs to it.
+type Account struct {
+	User        User
+	Credentials []Credential
+	Sessions    []Session
+}
+
+// Archive moves what a store holds out of it and into another one, as it is.
+type Archive interface {
+	// Accounts returns at most limit accounts in the order of their users' ids, from the first id greater than after, each with
+	// its credentials in the order of method and key and its sessions in that of their ids.
+	Accounts(ctx context.Context, after string, limit int) ([]Account, error)
+	// AddAccounts writes accounts as they are, versions included, each whole or not at all. Errs has an entry for each: nil, or
+	// ErrExists when an id, an address or a credential of it is taken. Err is a technical fault, after which some may be
+	// written and others not; to write the same again does no harm.
+	AddAccounts(ctx context.Context, accounts ...Account) (errs []error, err error)
+	// ListCounters returns at most limit counters in the order of their keys, from the first key greater than after, expired
+	// ones among them.
+	ListCounters(ctx context.Context, after string, limit int) ([]Counter, error)
+	// ListSecrets returns all secrets in the order of their names.
+	ListSecrets(ctx context.Context) ([]Secret, error)
 }
 
 // Credentials keeps the credentials of login methods.
 type Credentials interface {
 	// Credential returns the credential of that method and key.
 	Credential(ctx context.Context, method, key string) (Credential, error)
+	// AddCredential writes another credential of a user. ErrNotFound when there is no such user, ErrExists when the method and
+	// key are taken.
+	AddCredential(ctx context.Context, c Credential) error
 	// UpdateCredential writes c over the record of its Method and Key if that has c.Version and c.UserID,
 	// and counts the version up.
 	UpdateCredential(ctx context.Context, c Credential) error
@@ -197,11 +227,10 @@ type Credentials interface {
 // Sessions keeps sessions. A session that has expired counts as present until it is deleted: whoever reads one looks at
 // its ExpiresAt, and at its Epoch.
 type Sessions interface {
-	// CreateSession writes s. ErrNotFound when there is no such user; ErrConflict when the user is disabled or has another
-	// epoch than s, or when proof names a credential (its Method is not empty) that has another version now, or is no longer
-	// there. Of more than limit sessions of the user, those used the longest ago are ended, as EndSessions does, but never
-	// s itself. A limit of 0 is none.
-	CreateSession(ctx context.Context, s Session, proof Proof, limit int, until time.Time) error
+	// CreateSession writes a session with what else its login leaves behind. ErrNotFound when there is no such user;
+	// ErrConflict when the user is disabled or has another epoch than the session, or when the proof no longer holds. Then
+	// nothing is written. Swapped says of each counter what SwapCounters does.
+	CreateSession(ctx context.Context, o Opening) (swapped []bool, err error)
 	// Session returns the session of that id and its user.
 	Session(ctx context.Context, id string) (Session, User, error)
 	// ListSessions returns the sessions of a user, the one used last first.
@@ -212,6 +241,22 @@ type Sessions interface {
 	// EndSessions deletes those sessions of a user that which selects, and writes a revocation of each that expires at
 	// until: all or nothing. It says how many they were.
 	EndSessions(ctx context.Context, userID string, which Which, until time.Time) (n int, err error)
+}
+
+// Opening is a session to be created.
+type Opening struct {
+	Session Session
+	// Proof, if its Method is not empty, names a credential of the user that must be there and have that version.
+	Proof Proof
+	// Limit is how many sessions the user may have; 0 is no limit. Of more, those used the longest ago are ended, as
+	// EndSessions does, but never the new one.
+	Limit int
+	// Until is when the revocations of those expire.
+	Until time.Time
+	// Counters are swapped at Now, as SwapCounters does, and Events appended, as AppendEvents does.
+	Counters []Counter
+	Now      time.Time
+	Events   []Event
 }
 
 // Which selects sessions by their ids. The zero value selects all.
@@ -244,10 +289,23 @@ type Counters interface {
 	// Counters returns the counters of these keys in their order. An absent one has nothing but its Key.
 	Counters(ctx context.Context, now time.Time, keys ...string) ([]Counter, error)
 	// SwapCounters writes each counter over the record of its Key if that has its Version, 0 being that of an absent
-	// or expired one, and counts the version up. It takes them in order and ends at the first that has another version, with
-	// ErrConflict. N is how many were written; those stay. Each swap is atomic, all together need not be.
-	// A crash may lose the newest swaps if the power fails too, and not otherwise.
-	SwapCounters(ctx context.Context, now time.Time, counters ...Counter) (n int, err error)
+	// or expired one, and counts the version up. Swapped says of each whether it was written: one that was not has another
+	// version, and does not keep the others from being written. No two have the same key.
+	// If the power fails, the newest swaps may be lost.
+	SwapCounters(ctx context.Context, now time.Time, counters ...Counter) (swapped []bool, err error)
+}
+
+// Logins reads in one step what an attempt to log in needs.
+type Logins interface {
+	// Candidate returns the credential of that method and key with its user and, as Counters does, the counters of these keys.
+	Candidate(ctx context.Context, method, key string, now time.Time, counters ...string) (Candidate, error)
+}
+
+// Candidate is what there is when somebody wants to log in. Credential and User are empty when nobody has that credential.
+type Candidate struct {
+	Credential Credential
+	User       User
+	Counters   []Counter
 }
 
 // Sweeper deletes what has expired.
@@ -259,10 +317,16 @@ type Sweeper interface {
 
 // Events keeps the audit log.
 type Events interface {
-	// AppendEvents writes events, all or none. They are durable when it returns.
+	// AppendEvents writes events, all or none; ErrExists when an id is taken. They are durable when it returns.
 	AppendEvents(ctx context.Context, events ...Event) error
 	// ListEvents returns at most limit events in the order of their ids, from the first id greater than after.
 	ListEvents(ctx context.Context, after string, limit int) ([]Event, error)
+}
+
+// Secret is a random key, sealed.
+type Secret struct {
+	Name  string
+	Value []byte
 }
 
 // Secrets keeps the random keys that the nodes of a server share, by name.
@@ -276,10 +340,26 @@ type Secrets interface {
 	ReplaceSecret(ctx context.Context, name string, old, value []byte) error
 }
 
+// Watcher is a store that knows of the writes of other processes sooner than those who ask again and again.
+type Watcher interface {
+	// Watch calls changed soon after another process may have written revocations, signing keys or secrets, until ctx ends.
+	// It may call it without a reason, and miss some: whoever must not miss any asks again and again all the same. It
+	// overcomes faults of the database by itself, and tells log of them.
+	Watch(ctx context.Context, changed func(), log *slog.Logger)
+}
+
+// Scrubber is a store that keeps what was deleted or replaced until it is told to forget it.
+type Scrubber interface {
+	// Scrub forgets it. It waits for nobody, and returns ErrBusy when somebody reads or writes just then.
+	Scrub(ctx context.Context) error
+}
+
 // Store is everything that a server keeps.
 type Store interface {
 	Users
 	Directory
+	Archive
+	Logins
 	Credentials
 	Sessions
 	Revocations

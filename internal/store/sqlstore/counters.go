@@ -25,6 +25,14 @@ func selectCounters(keys int) string {
 	return b.String()
 }
 
+// scanCounter reads the counterColumns.
+func scanCounter(r row) (c store.Counter, err error) {
+	var last, known, expires int64
+	err = r.Scan(&c.Key, &c.Count, &last, &known, &expires, &c.Version)
+	c.LastAt, c.KnownAt, c.ExpiresAt = fromMicros(last), fromMicros(known), fromMicros(expires)
+	return c, err
+}
+
 // Counters implements [store.Counters].
 func (s *Store) Counters(ctx context.Context, now time.Time, keys ...string) (counters []store.Counter, err error) {
 	if len(keys) == 0 {
@@ -36,10 +44,7 @@ func (s *Store) Counters(ctx context.Context, now time.Time, keys ...string) (co
 	}
 	found := make(map[string]store.Counter, len(keys))
 	err = s.read.each(ctx, selectCounters(len(keys)), args, func(r row) error {
-		var c store.Counter
-		var last, known, expires int64
-		err := r.Scan(&c.Key, &c.Count, &last, &known, &expires, &c.Version)
-		c.LastAt, c.KnownAt, c.ExpiresAt = fromMicros(last), fromMicros(known), fromMicros(expires)
+		c, err := scanCounter(r)
 		found[c.Key] = c
 		return err
 	})
@@ -55,23 +60,25 @@ func (s *Store) Counters(ctx context.Context, now time.Time, keys ...string) (co
 }
 
 // SwapCounters implements [store.Counters].
-func (s *Store) SwapCounters(ctx context.Context, now time.Time, counters ...store.Counter) (n int, err error) {
-	err = s.group.commit(ctx, relaxed, len(counters) == 1, func(w *writer) error {
-		for n = 0; n < len(counters); n++ {
-			if ok, err := swapCounter(w, now, counters[n]); err != nil || !ok {
-				return err
-			}
-		}
-		return nil
+func (s *Store) SwapCounters(ctx context.Context, now time.Time, counters ...store.Counter) (swapped []bool, err error) {
+	err = s.group.commit(ctx, relaxed, len(counters) == 1, func(w *writer) (err error) {
+		swapped, err = swapCounters(w, now, counters)
+		return err
 	})
-	switch {
-	case err != nil:
-		return 0, fmt.Errorf("swap counters: %w", err)
-	case n < len(counters):
-		return n, store.ErrConflict
-	default:
-		return n, nil
+	if err != nil {
+		return nil, fmt.Errorf("swap counters: %w", err)
 	}
+	return swapped, nil
+}
+
+func swapCounters(w *writer, now time.Time, counters []store.Counter) (swapped []bool, err error) {
+	swapped = make([]bool, len(counters))
+	for i, c := range counters {
+		if swapped[i], err = swapCounter(w, now, c); err != nil {
+			return nil, err
+		}
+	}
+	return swapped, nil
 }
 
 const (

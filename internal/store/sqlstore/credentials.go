@@ -8,23 +8,60 @@ import (
 )
 
 const (
-	selectCredential = "SELECT method, key, user_id, data, created_at, updated_at, version FROM credentials WHERE method = $1 AND key = $2"
+	credentialColumns = `credentials.method, credentials.key, credentials.user_id, credentials.data, credentials.created_at,
+		credentials.updated_at, credentials.version`
+	selectCredential = "SELECT " + credentialColumns + " FROM credentials WHERE method = $1 AND key = $2"
 	hasCredential    = "SELECT 1 FROM credentials WHERE method = $1 AND key = $2"
 	insertCredential = `INSERT INTO credentials (method, key, user_id, data, created_at, updated_at, version)
-		VALUES ($1, $2, $3, $4, $5, $6, 1)`
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	addCredential = `INSERT INTO credentials (method, key, user_id, data, created_at, updated_at, version)
+		SELECT $1, $2, id, $4, $5, $6, $7 FROM users WHERE id = $3`
 	updateCredential = `UPDATE credentials SET data = $1, updated_at = $2, version = version + 1
 		WHERE method = $3 AND key = $4 AND user_id = $5 AND version = $6`
 )
 
+// credentialRow is a credential as its columns have it.
+type credentialRow struct {
+	credential       store.Credential
+	created, updated int64
+}
+
+// into returns where the credentialColumns go.
+func (r *credentialRow) into() []any {
+	c := &r.credential
+	return []any{&c.Method, &c.Key, &c.UserID, &c.Data, &r.created, &r.updated, &c.Version}
+}
+
+func (r *credentialRow) result() store.Credential {
+	c := r.credential
+	c.CreatedAt, c.UpdatedAt = fromMicros(r.created), fromMicros(r.updated)
+	return c
+}
+
 // Credential implements [store.Credentials].
-func (s *Store) Credential(ctx context.Context, method, key string) (c store.Credential, err error) {
-	var created, updated int64
-	err = s.read.one(ctx, selectCredential, []any{method, key}, &c.Method, &c.Key, &c.UserID, &c.Data, &created, &updated, &c.Version)
-	if err != nil {
+func (s *Store) Credential(ctx context.Context, method, key string) (store.Credential, error) {
+	var r credentialRow
+	if err := s.read.one(ctx, selectCredential, []any{method, key}, r.into()...); err != nil {
 		return store.Credential{}, err
 	}
-	c.CreatedAt, c.UpdatedAt = fromMicros(created), fromMicros(updated)
-	return c, nil
+	return r.result(), nil
+}
+
+// AddCredential implements [store.Credentials].
+func (s *Store) AddCredential(ctx context.Context, c store.Credential) error {
+	c.Version = 1
+	return s.commitSingle(ctx, func(w *writer) error {
+		n, err := w.exec(addCredential, credentialArgs(c)...)
+		if err == nil && n == 0 {
+			return store.ErrNotFound
+		}
+		return err
+	})
+}
+
+// credentialArgs returns the values of insertCredential.
+func credentialArgs(c store.Credential) []any {
+	return []any{c.Method, c.Key, c.UserID, c.Data, micros(c.CreatedAt), micros(c.UpdatedAt), c.Version}
 }
 
 // UpdateCredential implements [store.Credentials].

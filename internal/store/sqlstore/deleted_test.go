@@ -91,7 +91,7 @@ func TestSessionThatIsGoneIsGoneFromTheFile(t *testing.T) {
 		wg.Wait()
 	}
 	each(func(i int) error {
-		return s.CreateSession(t.Context(), session(i, "OLD-CHAIN-"), store.Proof{}, 0, now)
+		return createSession(t.Context(), s, session(i, "OLD-CHAIN-"), store.Proof{}, 0, now)
 	})
 	for generation := range int64(3) {
 		each(func(i int) error {
@@ -142,7 +142,7 @@ func TestSweepUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.CreateSession(t.Context(), store.Session{ID: "live", UserID: "user-0", Epoch: "e", ExpiresAt: now.Add(time.Hour)}, store.Proof{}, 0, now); err != nil {
+	if err := createSession(t.Context(), s, store.Session{ID: "live", UserID: "user-0", Epoch: "e", ExpiresAt: now.Add(time.Hour)}, store.Proof{}, 0, now); err != nil {
 		t.Fatal(err)
 	}
 	run(t, s, fmt.Sprintf(`
@@ -213,7 +213,7 @@ func liveOn(ctx context.Context, t *testing.T, s *Store, now time.Time) (n int) 
 		time.Sleep(time.Millisecond)
 		x := benchSession(n, now)
 		x.UserID = "user-0"
-		if err := s.CreateSession(t.Context(), x, store.Proof{}, 0, later); err != nil {
+		if err := createSession(t.Context(), s, x, store.Proof{}, 0, later); err != nil {
 			t.Errorf("a writer: %v", err)
 		}
 		x.Generation, x.ExpiresAt = 2, x.ExpiresAt.Add(time.Hour)

@@ -15,18 +15,20 @@ const (
 
 // AppendEvents implements [store.Events].
 func (s *Store) AppendEvents(ctx context.Context, events ...store.Event) error {
-	err := s.group.commit(ctx, durable, len(events) == 1, func(w *writer) error {
-		for _, e := range events {
-			_, err := w.exec(insertEvent, e.ID, micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client,
-				e.RequestID, e.Count, e.Chain)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := s.group.commit(ctx, durable, len(events) == 1, func(w *writer) error { return appendEvents(w, events) })
 	if err != nil {
 		return fmt.Errorf("append events: %w", err)
+	}
+	return nil
+}
+
+func appendEvents(w *writer, events []store.Event) error {
+	for _, e := range events {
+		_, err := w.exec(insertEvent, e.ID, micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client,
+			e.RequestID, e.Count, e.Chain)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func TestCommitThatFailsFailsAll(t *testing.T) {
 		if _, err := w.exec("PRAGMA defer_foreign_keys=ON"); err != nil {
 			return err
 		}
-		_, err := w.exec(insertCredential, "m", "orphan", "nobody", []byte{}, 0, 0)
+		_, err := w.exec(insertCredential, "m", "orphan", "nobody", []byte{}, 0, 0, 1)
 		return err
 	}
 	errs := together(t, s, createUser(s, "a"), createUser(s, "a"), commits(s, false, orphan), createUser(s, "b"))
@@ -206,7 +206,7 @@ func TestContextsOfABatch(t *testing.T) {
 	wg.Go(func() {
 		begun = s.commit(during, func(w *writer) error {
 			cancelDuring()
-			_, err := w.exec(insertUser, "begun", "", "begun", "[]", nil, nil, "", 0, 0, 0)
+			_, err := w.exec(insertUser, "begun", "", "begun", "[]", nil, nil, "", 0, 0, 0, 1)
 			return err
 		})
 	})

@@ -58,25 +58,40 @@ func (r *sessionRow) result() (x store.Session, err error) {
 }
 
 // CreateSession implements [store.Sessions].
-func (s *Store) CreateSession(ctx context.Context, x store.Session, proof store.Proof, limit int, until time.Time) error {
-	methods, err := list(x.Methods)
+func (s *Store) CreateSession(ctx context.Context, o store.Opening) (swapped []bool, err error) {
+	args, err := sessionArgs(o.Session)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.commit(ctx, func(w *writer) error {
-		n, err := w.exec(insertSession, x.ID, x.UserID, x.Epoch, x.Generation, x.Chain, methods, x.Brief, x.Device, x.Client, micros(x.AuthAt),
-			micros(x.CreatedAt), micros(x.LastUsedAt), micros(x.ExpiresAt), proof.Method, proof.Key, proof.Version)
+	args = append(args, o.Proof.Method, o.Proof.Key, o.Proof.Version)
+	err = s.commit(ctx, func(w *writer) error {
+		n, err := w.exec(insertSession, args...)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return w.conflictIf(hasUser, x.UserID)
+			return w.conflictIf(hasUser, o.Session.UserID)
 		}
-		if limit > 0 {
-			_, err = endSessions(w, until, deleteSurplus, x.UserID, x.ID, limit-1)
+		if o.Limit > 0 {
+			if _, err := endSessions(w, o.Until, deleteSurplus, o.Session.UserID, o.Session.ID, o.Limit-1); err != nil {
+				return err
+			}
 		}
-		return err
+		if swapped, err = swapCounters(w, o.Now, o.Counters); err != nil {
+			return err
+		}
+		return appendEvents(w, o.Events)
 	})
+	return swapped, err
+}
+
+// sessionArgs returns the values of the columns of a session.
+func sessionArgs(x store.Session) ([]any, error) {
+	methods, err := list(x.Methods)
+	return []any{
+		x.ID, x.UserID, x.Epoch, x.Generation, x.Chain, methods, x.Brief, x.Device, x.Client, micros(x.AuthAt),
+		micros(x.CreatedAt), micros(x.LastUsedAt), micros(x.ExpiresAt),
+	}, err
 }
 
 // Session implements [store.Sessions].

@@ -15,10 +15,12 @@ const (
 	selectUser       = "SELECT " + userColumns + " FROM users WHERE id = $1"
 	selectUserByMail = "SELECT " + userColumns + " FROM users WHERE email_key = $1"
 	listUsers        = "SELECT " + userColumns + " FROM users WHERE id > $1 ORDER BY id LIMIT $2"
-	hasUser          = "SELECT 1 FROM users WHERE id = $1"
+	// searchUsers takes the first key that is not before the prefix and the first that is behind all that begin with it.
+	searchUsers = "SELECT " + userColumns + " FROM users WHERE email_key > $1 AND email_key >= $2 AND email_key < $3 ORDER BY email_key LIMIT $4"
+	hasUser     = "SELECT 1 FROM users WHERE id = $1"
 
 	insertUser = `INSERT INTO users (id, email, email_key, roles, data, admin_data, epoch, disabled_at, created_at, updated_at, version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 	updateUser = `UPDATE users SET email = $1, email_key = $2, roles = $3, data = $4, admin_data = $5, epoch = $6,
 		disabled_at = $7, updated_at = $8, version = version + 1 WHERE id = $9 AND version = $10`
 	deleteUser = "DELETE FROM users WHERE id = $1"
@@ -71,20 +73,30 @@ func fromList(b []byte) (texts []string, err error) {
 }
 
 // CreateUser implements [store.Users].
-func (s *Store) CreateUser(ctx context.Context, u store.User, c store.Credential) error {
-	roles, err := list(u.Roles)
+func (s *Store) CreateUser(ctx context.Context, u store.User, c store.Credential, events ...store.Event) error {
+	u.Version, c.Version, c.UserID = 1, 1, u.ID
+	args, err := userArgs(u)
 	if err != nil {
 		return err
 	}
 	return s.commit(ctx, func(w *writer) error {
-		_, err := w.exec(insertUser, u.ID, u.Email, u.EmailKey, roles, u.Data, u.AdminData, u.Epoch,
-			micros(u.DisabledAt), micros(u.CreatedAt), micros(u.UpdatedAt))
-		if err != nil {
+		if _, err := w.exec(insertUser, args...); err != nil {
 			return err
 		}
-		_, err = w.exec(insertCredential, c.Method, c.Key, u.ID, c.Data, micros(c.CreatedAt), micros(c.UpdatedAt))
-		return err
+		if _, err := w.exec(insertCredential, credentialArgs(c)...); err != nil {
+			return err
+		}
+		return appendEvents(w, events)
 	})
+}
+
+// userArgs returns the values of insertUser.
+func userArgs(u store.User) ([]any, error) {
+	roles, err := list(u.Roles)
+	return []any{
+		u.ID, u.Email, u.EmailKey, roles, u.Data, u.AdminData, u.Epoch, micros(u.DisabledAt),
+		micros(u.CreatedAt), micros(u.UpdatedAt), u.Version,
+	}, err
 }
 
 // User implements [store.Users].
@@ -142,8 +154,21 @@ func (s *Store) DeleteUser(ctx context.Context, id string, until time.Time) erro
 }
 
 // ListUsers implements [store.Directory].
-func (s *Store) ListUsers(ctx context.Context, after string, limit int) (users []store.User, err error) {
-	err = s.read.each(ctx, listUsers, []any{after, limit}, func(r row) error {
+func (s *Store) ListUsers(ctx context.Context, after string, limit int) ([]store.User, error) {
+	return s.users(ctx, listUsers, after, limit)
+}
+
+// SearchUsers implements [store.Directory].
+func (s *Store) SearchUsers(ctx context.Context, prefix, after string, limit int) ([]store.User, error) {
+	return s.users(ctx, searchUsers, after, prefix, behind(prefix), limit)
+}
+
+// behind returns a text that is greater than every other that begins with prefix: with the last code point there is, which
+// stands for no character.
+func behind(prefix string) string { return prefix + "\U0010ffff" }
+
+func (s *Store) users(ctx context.Context, query string, args ...any) (users []store.User, err error) {
+	err = s.read.each(ctx, query, args, func(r row) error {
 		var u userRow
 		if err := r.Scan(u.into()...); err != nil {
 			return err

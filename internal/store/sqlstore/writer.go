@@ -73,16 +73,21 @@ func (w *writer) do(write *write) error {
 	if write.single {
 		return write.do(w)
 	}
-	if _, err := w.exec("SAVEPOINT one"); err != nil {
+	return w.within("one", func() error { return write.do(w) })
+}
+
+// within runs a part of a transaction that is whole or, if do returns an error, not at all.
+func (w *writer) within(name string, do func() error) error {
+	if _, err := w.exec("SAVEPOINT " + name); err != nil {
 		return err
 	}
-	err := write.do(w)
+	err := do()
 	if err != nil {
-		if _, fault := w.exec("ROLLBACK TO one"); fault != nil {
+		if _, fault := w.exec("ROLLBACK TO " + name); fault != nil {
 			return errFault{errors.Join(err, fault)}
 		}
 	}
-	if _, fault := w.exec("RELEASE one"); fault != nil {
+	if _, fault := w.exec("RELEASE " + name); fault != nil {
 		return errFault{errors.Join(err, fault)}
 	}
 	return err

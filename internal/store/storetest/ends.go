@@ -99,7 +99,7 @@ func loginsAndChange(t *testing.T, s store.Store) {
 		for i := range 4 {
 			wg.Go(func() {
 				x := session(4*round+i, 1)
-				err := s.CreateSession(t.Context(), x, store.Proof{Method: c.Method, Key: c.Key, Version: c.Version}, 0, until)
+				err := open(t.Context(), s, x, store.Proof{Method: c.Method, Key: c.Key, Version: c.Version}, 0, until)
 				if err != nil && !errors.Is(err, store.ErrConflict) {
 					t.Errorf("CreateSession: %v", err)
 				}

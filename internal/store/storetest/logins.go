@@ -18,7 +18,7 @@ func staleLogin(t *testing.T, s store.Store) {
 	refused := func(why string, x store.Session) {
 		t.Helper()
 		for _, p := range []store.Proof{{}, held} {
-			if err := s.CreateSession(t.Context(), x, p, 1, until); !errors.Is(err, store.ErrConflict) {
+			if err := open(t.Context(), s, x, p, 1, until); !errors.Is(err, store.ErrConflict) {
 				t.Errorf("%s, proof %v: %v, want %v", why, p, err, store.ErrConflict)
 			}
 		}
@@ -51,7 +51,7 @@ func staleLogin(t *testing.T, s store.Store) {
 	if err := s.DeleteUser(t.Context(), u.ID, until); err != nil {
 		t.Fatal(err)
 	}
-	want(t, s.CreateSession(t.Context(), stale, store.Proof{}, 1, until), store.ErrNotFound)
+	want(t, open(t.Context(), s, stale, store.Proof{}, 1, until), store.ErrNotFound)
 }
 
 // loginsAndDisabling is about logins of a user who is being disabled: none of them opens a session after that.
@@ -71,7 +71,7 @@ func loginsAndDisabling(t *testing.T, s store.Store) {
 			wg.Go(func() {
 				for n := range 10 {
 					x, late := session(round*100+i*10+n, 1), disabled.Load()
-					err := s.CreateSession(t.Context(), x, store.Proof{}, 0, until)
+					err := open(t.Context(), s, x, store.Proof{}, 0, until)
 					if err == nil && late || err != nil && !errors.Is(err, store.ErrConflict) {
 						t.Errorf("CreateSession: %v; the user was disabled before: %t", err, late)
 					}

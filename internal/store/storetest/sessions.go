@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,10 +24,16 @@ func session(n, user int) store.Session {
 	}
 }
 
+// open creates a session.
+func open(ctx context.Context, s store.Store, x store.Session, p store.Proof, limit int, until time.Time) error {
+	_, err := s.CreateSession(ctx, store.Opening{Session: x, Proof: p, Limit: limit, Until: until})
+	return err
+}
+
 // login creates a session without a proof and a limit.
 func login(t *testing.T, s store.Store, x store.Session) store.Session {
 	t.Helper()
-	if err := s.CreateSession(t.Context(), x, store.Proof{}, 0, until); err != nil {
+	if err := open(t.Context(), s, x, store.Proof{}, 0, until); err != nil {
 		t.Fatalf("CreateSession: %v", err)
 	}
 	return x
@@ -127,9 +134,9 @@ func createSession(t *testing.T, s store.Store) {
 	create(t, s, 2)
 	x := login(t, s, session(1, 1))
 	taken := session(1, 2)
-	want(t, s.CreateSession(t.Context(), taken, store.Proof{}, 1, until), store.ErrExists)
-	want(t, s.CreateSession(t.Context(), session(2, 3), store.Proof{}, 1, until), store.ErrNotFound)
-	want(t, s.CreateSession(t.Context(), session(2, 3), store.Proof{Method: "password", Key: "user1@example.com", Version: 1}, 1, until), store.ErrNotFound)
+	want(t, open(t.Context(), s, taken, store.Proof{}, 1, until), store.ErrExists)
+	want(t, open(t.Context(), s, session(2, 3), store.Proof{}, 1, until), store.ErrNotFound)
+	want(t, open(t.Context(), s, session(2, 3), store.Proof{Method: "password", Key: "user1@example.com", Version: 1}, 1, until), store.ErrNotFound)
 	same(t, sessions(t, s, x.UserID), []store.Session{x})
 	same(t, len(sessions(t, s, taken.UserID)), 0)
 	revoked(t, s)
@@ -146,7 +153,7 @@ func proof(t *testing.T, s store.Store) {
 		"another key":     {Method: c.Method, Key: "nobody", Version: 1},
 		"another user's":  {Method: c.Method, Key: "user2@example.com", Version: 1},
 	} {
-		if err := s.CreateSession(t.Context(), session(1, 1), wrong, 1, until); err == nil {
+		if err := open(t.Context(), s, session(1, 1), wrong, 1, until); err == nil {
 			t.Errorf("%s: created", name)
 		} else {
 			want(t, err, store.ErrConflict)
@@ -154,16 +161,16 @@ func proof(t *testing.T, s store.Store) {
 	}
 	same(t, len(sessions(t, s, c.UserID)), 0)
 	for n, p := range []store.Proof{holds, {}, {Key: "of no method", Version: 9}} {
-		if err := s.CreateSession(t.Context(), session(n, 1), p, 0, until); err != nil {
+		if err := open(t.Context(), s, session(n, 1), p, 0, until); err != nil {
 			t.Errorf("%+v: %v", p, err)
 		}
 	}
 	if err := s.UpdateCredential(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	want(t, s.CreateSession(t.Context(), session(4, 1), holds, 0, until), store.ErrConflict)
+	want(t, open(t.Context(), s, session(4, 1), holds, 0, until), store.ErrConflict)
 	holds.Version = 2
-	if err := s.CreateSession(t.Context(), session(4, 1), holds, 0, until); err != nil {
+	if err := open(t.Context(), s, session(4, 1), holds, 0, until); err != nil {
 		t.Error(err)
 	}
 	live(t, s, c.UserID, 4, 2, 1, 0)
@@ -175,7 +182,7 @@ func sessionLimit(t *testing.T, s store.Store) {
 	login(t, s, session(99, 2))
 	limited := func(n, limit int) {
 		t.Helper()
-		if err := s.CreateSession(t.Context(), session(n, 1), store.Proof{}, limit, until); err != nil {
+		if err := open(t.Context(), s, session(n, 1), store.Proof{}, limit, until); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -213,7 +220,7 @@ func loginsAtLimit(t *testing.T, s store.Store, another func() store.Store) {
 	var wg sync.WaitGroup
 	for n := range 40 {
 		wg.Go(func() {
-			if err := nodes[n%2].CreateSession(t.Context(), session(n, 1), store.Proof{}, 3, until); err != nil {
+			if err := open(t.Context(), nodes[n%2], session(n, 1), store.Proof{}, 3, until); err != nil {
 				t.Errorf("CreateSession: %v", err)
 			}
 		})

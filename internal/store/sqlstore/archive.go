@@ -1,0 +1,161 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/store"
+)
+
+const (
+	// The credentials and sessions of the users of one page.
+	credentialsOf = "SELECT " + credentialColumns + " FROM credentials WHERE user_id > $1 AND user_id <= $2 ORDER BY user_id, method, key"
+	sessionsOf    = "SELECT " + sessionColumns + " FROM sessions WHERE user_id > $1 AND user_id <= $2 ORDER BY user_id, id"
+
+	restoreSession = `INSERT INTO sessions (id, user_id, epoch, generation, chain, methods, brief, device, client, auth_at, created_at,
+			last_used_at, expires_at, sweep_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)`
+
+	listCounters = "SELECT " + counterColumns + " FROM counters WHERE key > $1 ORDER BY key LIMIT $2"
+	listSecrets  = "SELECT name, value FROM secrets ORDER BY name"
+)
+
+// Accounts implements [store.Archive].
+func (s *Store) Accounts(ctx context.Context, after string, limit int) ([]store.Account, error) {
+	users, err := s.ListUsers(ctx, after, limit)
+	if err != nil || len(users) == 0 {
+		return nil, err
+	}
+	accounts := make([]store.Account, len(users))
+	place := make(map[string]*store.Account, len(users))
+	for i, u := range users {
+		accounts[i].User = u
+		place[u.ID] = &accounts[i]
+	}
+	page := []any{after, users[len(users)-1].ID}
+	err = s.read.each(ctx, credentialsOf, page, func(r row) error {
+		var credential credentialRow
+		if err := r.Scan(credential.into()...); err != nil {
+			return err
+		}
+		c := credential.result()
+		if a := place[c.UserID]; a != nil { // else the user has come meanwhile
+			a.Credentials = append(a.Credentials, c)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("credentials: %w", err)
+	}
+	err = s.read.each(ctx, sessionsOf, page, func(r row) error {
+		var session sessionRow
+		if err := r.Scan(session.into()...); err != nil {
+			return err
+		}
+		x, err := session.result()
+		if a := place[x.UserID]; a != nil {
+			a.Sessions = append(a.Sessions, x)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sessions: %w", err)
+	}
+	return accounts, nil
+}
+
+// accountsAtOnce is how many accounts share a commit, beside which others wait.
+const accountsAtOnce = 100
+
+// AddAccounts implements [store.Archive].
+func (s *Store) AddAccounts(ctx context.Context, accounts ...store.Account) ([]error, error) {
+	errs := make([]error, len(accounts))
+	for first := 0; first < len(accounts); first += accountsAtOnce {
+		err := s.commit(ctx, func(w *writer) error {
+			for i := first; i < min(first+accountsAtOnce, len(accounts)); i++ {
+				errs[i] = w.within("account", func() error { return addAccount(w, accounts[i]) })
+				if errs[i] != nil && !errors.Is(errs[i], store.ErrExists) {
+					return errs[i]
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("add accounts: %w", err)
+		}
+	}
+	return errs, nil
+}
+
+func addAccount(w *writer, a store.Account) error {
+	args, err := userArgs(a.User)
+	if err != nil {
+		return err
+	}
+	if _, err := w.exec(insertUser, args...); err != nil {
+		return err
+	}
+	for _, c := range a.Credentials {
+		if _, err := w.exec(insertCredential, credentialArgs(c)...); err != nil {
+			return err
+		}
+	}
+	for _, x := range a.Sessions {
+		args, err := sessionArgs(x)
+		if err != nil {
+			return err
+		}
+		if _, err := w.exec(restoreSession, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ListCounters implements [store.Archive].
+func (s *Store) ListCounters(ctx context.Context, after string, limit int) (counters []store.Counter, err error) {
+	err = s.read.each(ctx, listCounters, []any{after, limit}, func(r row) error {
+		c, err := scanCounter(r)
+		counters = append(counters, c)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list counters: %w", err)
+	}
+	return counters, nil
+}
+
+// ListSecrets implements [store.Archive].
+func (s *Store) ListSecrets(ctx context.Context) (secrets []store.Secret, err error) {
+	err = s.read.each(ctx, listSecrets, nil, func(r row) error {
+		var x store.Secret
+		err := r.Scan(&x.Name, &x.Value)
+		secrets = append(secrets, x)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list secrets: %w", err)
+	}
+	return secrets, nil
+}
+
+const selectCandidate = "SELECT " + credentialColumns + ", " + userColumns + ` FROM credentials JOIN users ON users.id = credentials.user_id
+	WHERE credentials.method = $1 AND credentials.key = $2`
+
+// Candidate implements [store.Logins].
+func (s *Store) Candidate(ctx context.Context, method, key string, now time.Time, counters ...string) (c store.Candidate, err error) {
+	var credential credentialRow
+	var user userRow
+	err = s.read.one(ctx, selectCandidate, []any{method, key}, append(credential.into(), user.into()...)...)
+	if err == nil {
+		c.Credential = credential.result()
+		c.User, err = user.result()
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Candidate{}, fmt.Errorf("candidate: %w", err)
+	}
+	c.Counters, err = s.Counters(ctx, now, counters...)
+	return c, err
+}
