@@ -121,6 +121,10 @@ var clientGone = problem.New(499, "client_gone", "The client closed the connecti
 var databaseBusy = problem.New(http.StatusServiceUnavailable, "database_busy", "The database is busy. Try again shortly.").
 	WithRetryAfter(time.Second)
 
+// databaseUnavailable answers [store.ErrUnavailable].
+var databaseUnavailable = problem.New(http.StatusServiceUnavailable, "database_unavailable", "The database does not answer. Try again later.").
+	WithRetryAfter(5 * time.Second)
+
 // Fail answers with err, and logs it if it is the server's fault. A 503 without a cause is no fault but a refusal, which
 // whoever refused has counted: a line for each would let a flood fill the disk.
 func Fail(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
@@ -129,8 +133,13 @@ func Fail(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	e := problem.From(err)
-	if e.Code == problem.Internal && errors.Is(err, store.ErrBusy) {
-		e = databaseBusy.WithCause(err)
+	if e.Code == problem.Internal {
+		switch {
+		case errors.Is(err, store.ErrBusy):
+			e = databaseBusy.WithCause(err)
+		case errors.Is(err, store.ErrUnavailable):
+			e = databaseUnavailable.WithCause(err)
+		}
 	}
 	refusal := e.Status == http.StatusServiceUnavailable && e.Cause == nil
 	if e.Status >= 500 && !refusal {

@@ -28,6 +28,7 @@ func TestFail(t *testing.T) {
 	}{
 		"a fault":                        {errors.New("disk"), 500, "internal", "", "ERROR"},
 		"a busy database":                {busy, 503, "database_busy", "1", "WARN"},
+		"no database":                    {fmt.Errorf("create: %w", store.ErrUnavailable), 503, "database_unavailable", "5", "WARN"},
 		"one that the route answers for": {refusal.WithCause(busy), 503, "busy", "7", "WARN"},
 		"a refusal":                      {refusal, 503, "busy", "7", ""},
 		"a client's fault":               {problem.New(400, "malformed_body", "No."), 400, "malformed_body", "", ""},

@@ -22,6 +22,9 @@ var (
 	ErrConflict = errors.New("store: version conflict")
 	// ErrBusy says that other processes kept the database busy for too long. Nothing was written.
 	ErrBusy = errors.New("store: busy")
+	// ErrUnavailable says that the database cannot be reached or cannot write: it is down, too slow, full or read-only.
+	// What was to be written may have been written all the same, if the verb does not find out that it was not.
+	ErrUnavailable = errors.New("store: unavailable")
 )
 
 // User is a person or thing that can log in.
