@@ -1,4 +1,4 @@
-// Package sqlstore keeps the server's records in an SQLite file.
+// Package sqlstore keeps the server's records in an SQLite file or in PostgreSQL, by one text of SQL.
 package sqlstore
 
 import (
@@ -21,12 +21,13 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations
 var migrations embed.FS
 
 // Store is a [store.Store] in one SQLite file. Several processes on one host may open the same file.
 // It is safe for concurrent use.
 type Store struct {
+	verbs
 	write    *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
 	group    group   // has that connection
 	read     reader
@@ -48,6 +49,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{write: write, read: reader{db: read}, scrubber: scrubber}
+	s.verbs = verbs{s}
 	if err := migrateTogether(ctx, s.write); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.Close())
 	}
@@ -110,7 +112,7 @@ const migrationPatience = 2 * busyTimeout
 func migrateTogether(ctx context.Context, db *sql.DB) (err error) {
 	const pause = 50 * time.Millisecond
 	for deadline := time.Now().Add(migrationPatience); ; {
-		if err = migrate(ctx, db); err == nil || !fromOthers(err) || !time.Now().Before(deadline) {
+		if err = migrate(ctx, db, goose.DialectSQLite3, "migrations/sqlite"); err == nil || !fromOthers(err) || !time.Now().Before(deadline) {
 			return err
 		}
 		select {
@@ -135,12 +137,13 @@ func fromOthers(err error) bool {
 	return false
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+// migrate brings the schema up to date by the files of a folder.
+func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder string, options ...goose.ProviderOption) error {
+	files, err := fs.Sub(migrations, folder)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	provider, err := goose.NewProvider(dialect, db, files, options...)
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
@@ -168,15 +171,19 @@ func (s *Store) Close() error {
 	return errors.Join(s.group.close(), s.scrubber.Close(), s.read.close(), s.write.Close())
 }
 
-// commit has do write: all of it or nothing, and durably. Do may be called twice, the first time in vain.
-func (s *Store) commit(ctx context.Context, do func(*writer) error) error {
-	return s.group.commit(ctx, durable, false, do)
+func (s *Store) commit(ctx context.Context, c change) error {
+	return s.group.commit(ctx, c.durability, c.single, func(w *writer) error { return c.do(w) })
 }
 
-// commitSingle is commit for what writes with one statement at most.
-func (s *Store) commitSingle(ctx context.Context, do func(*writer) error) error {
-	return s.group.commit(ctx, durable, true, do)
+func (s *Store) one(ctx context.Context, query string, args []any, into ...any) error {
+	return s.read.one(ctx, query, args, into...)
 }
+
+func (s *Store) each(ctx context.Context, query string, args []any, scan func(row) error) error {
+	return s.read.each(ctx, query, args, scan)
+}
+
+func (s *Store) pick() string { return "" } // there is one writer
 
 // translate turns the driver's errors into the sentinels of the contract.
 func translate(err error) error {
@@ -197,18 +204,4 @@ func translate(err error) error {
 		}
 	}
 	return err
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
 }
