@@ -160,6 +160,9 @@ func TestSessionsOfAnotherEpochHaveEnded(t *testing.T) {
 		t.Fatalf("%d sessions, %v", len(kept), err)
 	}
 	wantNoTokens(t, s, old.refresh, "a session of the epoch before")
+	if res := by(t, s, old.access, http.MethodGet, "/user", ""); res.Status != http.StatusUnauthorized {
+		t.Errorf("what reads the user takes a token of the epoch before: %d %s", res.Status, res.Body)
+	}
 	if list := sessionsOf(t, by(t, s, young.access, http.MethodGet, "/user/sessions", "")); len(list) != 1 || !list[0].Current {
 		t.Errorf("%+v", list)
 	}
