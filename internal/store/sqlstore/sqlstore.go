@@ -27,6 +27,7 @@ var migrations embed.FS
 // Store is a [store.Store] in one SQLite file. Several processes on one host may open the same file.
 // It is safe for concurrent use.
 type Store struct {
+	path     string
 	write    *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
 	group    group   // has that connection
 	read     reader
@@ -47,9 +48,13 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := errors.Join(writeErr, readErr, scrubErr); err != nil { // of the path, and so of all three
 		return nil, err
 	}
-	s := &Store{write: write, read: reader{db: read}, scrubber: scrubber}
-	if err := migrateTogether(ctx, s.write); err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.Close())
+	s := &Store{path: path, write: write, read: reader{db: read}, scrubber: scrubber}
+	err := writable(ctx, s.write)
+	if err == nil {
+		err = migrateTogether(ctx, s.write)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, translate(err)), s.Close())
 	}
 	s.group.writer.db, s.group.writer.patience = s.write, busyTimeout
 	return s, nil
@@ -61,6 +66,9 @@ func Open(ctx context.Context, path string) (*Store, error) {
 func prepareFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
+	}
+	if err := refuseNetworked(path); err != nil {
+		return err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
@@ -157,6 +165,21 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+// writable returns an error if the database can only be read, as it opens all the same. What others write meanwhile is none.
+func writable(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err == nil {
+		return tx.Rollback()
+	}
+	switch err = translate(err); {
+	case errors.Is(err, store.ErrBusy):
+		return nil
+	case errors.Is(err, store.ErrUnavailable):
+		return fmt.Errorf("it cannot be written, or no file beside it: %w", err)
+	}
+	return err
+}
+
 // Ping implements [store.Store].
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
@@ -192,8 +215,11 @@ func translate(err error) error {
 		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 			return fmt.Errorf("%w: %w", store.ErrExists, err)
 		}
-		if e.Code()&0xff == sqlite3.SQLITE_BUSY {
+		switch e.Code() & 0xff { // without what extends it
+		case sqlite3.SQLITE_BUSY:
 			return fmt.Errorf("%w: %w", store.ErrBusy, err)
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+			return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		}
 	}
 	return err
