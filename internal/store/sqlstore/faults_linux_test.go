@@ -168,7 +168,7 @@ func refusedReadOnly(t *testing.T, path string) {
 	s, err := sqlstore.Open(t.Context(), path)
 	if err == nil {
 		_ = s.Close()
-		t.Fatal("opened")
+		t.Fatalf("opened %s", path)
 	}
 	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "written") {
 		t.Errorf("it says %v", err)

@@ -165,11 +165,12 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// writable returns an error if the database can only be read, as it opens all the same. What others write meanwhile is none.
+// writable returns an error if the database can only be read: it opens all the same. What others write meanwhile is none.
 func writable(ctx context.Context, db *sql.DB) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err == nil {
-		return tx.Rollback()
+		_, err = tx.ExecContext(ctx, "PRAGMA user_version = 0") // as it is: to begin alone does not show it
+		err = errors.Join(err, tx.Rollback())
 	}
 	switch err = translate(err); {
 	case errors.Is(err, store.ErrBusy):
