@@ -300,11 +300,11 @@ func openingWithMore(t *testing.T, s store.Store) {
 			Counters: []store.Counter{mine, others}, Now: day, Events: []store.Event{event(2 * n), event(2*n + 1)},
 		}
 	}
-	swapped, err := s.CreateSession(t.Context(), opening(1))
+	done, err := s.CreateSession(t.Context(), opening(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, swapped, []bool{true, false})
+	same(t, done, store.Opened{Swapped: []bool{true, false}})
 	mine.Version, others.Version = 1, 1
 	same(t, counters(t, s, day, "mine", "others"), []store.Counter{mine, others})
 	same(t, events(t, s, "", 10), []store.Event{event(2), event(3)})
@@ -327,10 +327,10 @@ func openingWithMore(t *testing.T, s store.Store) {
 		o := opening(n)
 		mine.Count++
 		o.Counters = []store.Counter{mine}
-		if swapped, err = s.CreateSession(t.Context(), o); err != nil {
+		if done, err = s.CreateSession(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		same(t, swapped, []bool{true})
+		same(t, done, store.Opened{Swapped: []bool{true}, Ended: max(0, n-2) / max(1, n-2)})
 		mine.Version++
 	}
 	same(t, counters(t, s, day, "mine"), []store.Counter{mine})
