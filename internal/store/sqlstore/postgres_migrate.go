@@ -27,7 +27,11 @@ func (p *Postgres) migrate(ctx context.Context) error {
 	if err := p.makeSchema(ctx); err != nil {
 		return fmt.Errorf("schema: %w", err)
 	}
-	return migrate(ctx, p.db, goose.DialectPostgres, "migrations/postgres", goose.WithTableName("countersign_migrations"))
+	provider, err := migrator(p.db, goose.DialectPostgres, "migrations/postgres", goose.WithTableName("countersign_migrations"))
+	if err != nil {
+		return err
+	}
+	return bringUp(ctx, provider)
 }
 
 // makeSchema makes the schema that search_path names first, when it names one that is absent.
