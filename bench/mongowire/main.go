@@ -1,7 +1,7 @@
 // Command mongowire serves the MongoDB wire protocol from a folder of SQLite
-// files, so that the Express app has its database wherever Go runs. It is
-// FerretDB embedded; it prints its mongodb:// URI once it takes connections and
-// ends on SIGTERM or SIGINT.
+// files, so that the Express app has its database wherever Go runs, and the
+// tests of the MongoDB store a server. It is FerretDB embedded; it prints its
+// mongodb:// URI once it takes connections and ends on SIGTERM or SIGINT.
 package main
 
 import (
@@ -37,8 +37,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	listen := flags.String("listen", "127.0.0.1:27017", "`address` to listen on; port 0 takes a free one")
 	dir := flags.String("dir", "", "`folder` of the SQLite files, made if missing (required)")
+	follow := flags.Bool("follow-stdin", false, "end when standard input does: with the process that holds its other end")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *follow {
+		var end context.CancelFunc
+		ctx, end = context.WithCancel(ctx)
+		defer end()
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			end()
+		}()
 	}
 	if *dir == "" {
 		return errors.New("-dir is required")
