@@ -37,6 +37,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	listen := flags.String("listen", "127.0.0.1:27017", "`address` to listen on; port 0 takes a free one")
 	dir := flags.String("dir", "", "`folder` of the SQLite files, made if missing (required)")
+	sync := flags.Bool("sync", true, "wait for the disk at each write; without that the newest are lost if the power fails")
 	follow := flags.Bool("follow-stdin", false, "end when standard input does: with the process that holds its other end")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		// A line per query would cost the app that is being measured.
 		Logger:    slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 		Handler:   "sqlite",
-		SQLiteURL: "file:" + abs + "/", // without the slash FerretDB refuses it
+		SQLiteURL: sqliteURL(abs, *sync),
 	})
 	if err != nil {
 		return err
@@ -77,4 +78,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	// MongoDBURI waits for the listener, which only Run brings up.
 	fmt.Fprintln(stdout, db.MongoDBURI())
 	return <-done
+}
+
+func sqliteURL(dir string, sync bool) string {
+	location := "file:" + dir + "/" // without the slash FerretDB refuses it
+	if !sync {
+		location += "?_pragma=synchronous(off)"
+	}
+	return location
 }

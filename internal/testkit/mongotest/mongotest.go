@@ -75,7 +75,7 @@ func (s *Server) Cut(t testing.TB, commands int) *Server {
 // startMongowire returns the address of a FerretDB.
 func startMongowire(t testing.TB) string {
 	t.Helper()
-	lines := start(t, exec.Command(need.Mongowire(t), "-listen", "127.0.0.1:0", "-dir", t.TempDir(), "-follow-stdin"))
+	lines := start(t, exec.Command(need.Mongowire(t), "-listen", "127.0.0.1:0", "-dir", t.TempDir(), "-sync=false", "-follow-stdin"))
 	for lines.Scan() {
 		if u, err := url.Parse(lines.Text()); err == nil && u.Scheme == "mongodb" {
 			return u.Host
