@@ -48,30 +48,6 @@ func (s *Server) URL(name string) string {
 	return "mongodb://" + s.hosts + "/countersign_" + hex.EncodeToString(sum[:8]) + "?" + s.query
 }
 
-// Cut returns the server as somebody reaches it whose process is killed after that many commands: from then on there is no
-// connection to it. What only keeps a connection is no command.
-func (s *Server) Cut(t testing.TB, commands int) *Server {
-	t.Helper()
-	query, err := url.ParseQuery(s.query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	query.Set("serverMonitoringMode", "poll")
-	query.Set("directConnection", "true")
-	query.Set("serverSelectionTimeoutMS", "100") // nobody comes back
-	query.Del("replicaSet")
-	user, host, ok := strings.Cut(s.hosts, "@")
-	if !ok {
-		user, host = "", s.hosts
-	} else {
-		user += "@"
-	}
-	host, _, _ = strings.Cut(host, ",")
-	p := &proxy{server: host, limited: true}
-	p.left.Store(int64(commands))
-	return &Server{hosts: user + serve(t, p), query: query.Encode()}
-}
-
 // startMongowire returns the address of a FerretDB.
 func startMongowire(t testing.TB) string {
 	t.Helper()

@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -19,13 +18,34 @@ type proxy struct {
 	// serial lets one command at a time through, over all connections: MongoDB's promise for single documents, which FerretDB
 	// does not keep. It also gives a violation of a unique index by an update the code that MongoDB gives it.
 	serial bool
-	// limited is for a proxy that breaks down after so many commands as left says.
-	limited bool
-	left    atomic.Int64
+	one    sync.Mutex // of serial
 
-	one   sync.Mutex // of serial
 	mu    sync.Mutex
 	conns map[net.Conn]bool // nil when it has broken down
+	// next, if any, is asked about the command that comes after left others, and says whether it goes on.
+	next func() bool
+	left int
+}
+
+// after has the proxy ask next once that many commands have gone on.
+func (p *proxy) after(commands int, next func() bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left, p.next = commands, next
+}
+
+// admits reports whether a command goes on.
+func (p *proxy) admits() bool {
+	p.mu.Lock()
+	next := p.next
+	if next == nil || p.left > 0 {
+		p.left--
+		p.mu.Unlock()
+		return true
+	}
+	p.next = nil
+	p.mu.Unlock()
+	return next()
 }
 
 // serve runs a proxy until the test ends and returns its address.
@@ -97,8 +117,7 @@ func (p *proxy) connect(client net.Conn) {
 		if err != nil {
 			return
 		}
-		if p.limited && isCommand(request) && p.left.Add(-1) < 0 {
-			p.breakDown()
+		if isCommand(request) && !p.admits() {
 			return
 		}
 		reply, err := p.exchange(server, request)
