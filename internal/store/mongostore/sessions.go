@@ -35,32 +35,31 @@ func (s *Store) CreateSession(ctx context.Context, o store.Opening) (swapped []b
 	return swapped, s.appendEvents(ctx, eventsOf(o.Events))
 }
 
-// openSession writes the session, if its user is as the login found them before and after that.
+// openSession writes the session, if its user is as the login found them before and after that. Whoever ends all sessions in
+// between may have seen this one and revoked its id: it does not come again, even if the user is otherwise the same.
 func (s *Store) openSession(ctx context.Context, o store.Opening) error {
-	for {
-		u, err := s.present(ctx, o.Session.UserID)
-		if err != nil {
-			return err
-		}
-		if !admits(&u, o) {
-			return store.ErrConflict
-		}
-		x := sessionOf(o.Session, &u)
-		if err := s.insertSession(ctx, x); err != nil {
-			return err
-		}
-		now, err := s.present(ctx, u.ID)
-		if err == nil && now.alive(&x) && admits(&now, o) {
-			return nil
-		}
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		// All were ended just then, or the user is another: this one was too early, and another look says if it may be later.
-		if err := s.withdrawSession(ctx, &x); err != nil {
-			return err
-		}
+	u, err := s.present(ctx, o.Session.UserID)
+	if err != nil {
+		return err
 	}
+	if !admits(&u, o) {
+		return store.ErrConflict
+	}
+	x := sessionOf(o.Session, &u)
+	if err := s.insertSession(ctx, x); err != nil {
+		return err
+	}
+	u, err = s.present(ctx, o.Session.UserID)
+	if err == nil && u.alive(&x) && admits(&u, o) {
+		return nil
+	}
+	if err == nil {
+		err = store.ErrConflict
+	}
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		err = errors.Join(err, s.withdrawSession(ctx, &x))
+	}
+	return err
 }
 
 // admits reports whether a user is as a login has found them.
