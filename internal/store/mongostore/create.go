@@ -33,6 +33,9 @@ func (s *Store) CreateUser(ctx context.Context, u store.User, c store.Credential
 	r := userOf(u)
 	r.Credentials[credentialID(c.Method, c.Key)] = credentialOf(c)
 	r.Decision.Events = eventsOf(events)
+	if err := s.free(ctx, r.Decision.Events); err != nil {
+		return err
+	}
 	return s.add(ctx, r, nil)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -62,6 +63,24 @@ func (s *Store) appendEvents(ctx context.Context, events []eventRecord) error {
 	}
 	if err != nil {
 		return fmt.Errorf("append events: %w", err)
+	}
+	return nil
+}
+
+// free returns ErrExists when the id of an event is taken. It is asked before the verb writes what the events tell of: that is
+// soon enough for ids that nobody else makes.
+func (s *Store) free(ctx context.Context, events []eventRecord) error {
+	if len(events) == 0 {
+		return nil
+	}
+	ids := idsOf(events)
+	taken, err := all[bson.Raw](ctx, s.events, bson.D{among("_id", ids)}, options.Find().SetLimit(1))
+	if err != nil {
+		return fmt.Errorf("events: %w", err)
+	}
+	slices.Sort(ids)
+	if len(taken) > 0 || len(slices.Compact(ids)) < len(events) {
+		return fmt.Errorf("%w: an event of that id", store.ErrExists)
 	}
 	return nil
 }

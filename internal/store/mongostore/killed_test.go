@@ -358,7 +358,9 @@ func passkey(on scene) store.Credential {
 	return store.Credential{UserID: on.user.ID, Method: "passkey", Key: on.user.ID, CreatedAt: day, Version: 1}
 }
 
-func addKey(ctx context.Context, s store.Store, on scene) error { return s.AddCredential(ctx, passkey(on)) }
+func addKey(ctx context.Context, s store.Store, on scene) error {
+	return s.AddCredential(ctx, passkey(on))
+}
 
 // checkAdded is about a credential that is added, and if not, about who comes next with the same method and key.
 func checkAdded(on scene, done bool) bool {

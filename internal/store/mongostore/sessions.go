@@ -18,21 +18,28 @@ import (
 // CreateSession implements [store.Sessions]. The look at the user after the session is written decides: a decision that comes
 // later finds the session and ends it, as it must. A process that is killed leaves at most a session whose tokens nobody
 // has got, and of the counters and events some not written.
-func (s *Store) CreateSession(ctx context.Context, o store.Opening) (swapped []bool, err error) {
+func (s *Store) CreateSession(ctx context.Context, o store.Opening) (opened store.Opened, err error) {
 	ctx, end := begin(ctx, &err)
 	defer end()
+	events := eventsOf(o.Events)
+	if err := s.free(ctx, events); err != nil {
+		return store.Opened{}, err
+	}
 	if err := s.openSession(ctx, o); err != nil {
-		return nil, fmt.Errorf("create session: %w", err)
+		return store.Opened{}, fmt.Errorf("create session: %w", err)
 	}
 	if o.Limit > 0 {
-		if err := s.endSurplus(ctx, o); err != nil {
-			return nil, fmt.Errorf("end the sessions above the limit: %w", err)
+		if opened.Ended, err = s.endSurplus(ctx, o); err != nil {
+			return store.Opened{}, fmt.Errorf("end the sessions above the limit: %w", err)
 		}
 	}
-	if swapped, err = s.swapCounters(ctx, o.Now, o.Counters); err != nil {
-		return nil, err
+	if opened.Swapped, err = s.swapCounters(ctx, o.Now, o.Counters); err != nil {
+		return store.Opened{}, err
 	}
-	return swapped, s.appendEvents(ctx, eventsOf(o.Events))
+	if err := s.appendEvents(ctx, events); err != nil {
+		return store.Opened{}, err
+	}
+	return opened, nil
 }
 
 // openSession writes the session, if its user is as the login found them before and after that. Whoever ends all sessions in
@@ -80,16 +87,23 @@ func (s *Store) insertSession(ctx context.Context, x sessionRecord) error {
 		if _, err := s.sessions.InsertOne(ctx, x); !mongo.IsDuplicateKeyError(err) {
 			return err
 		}
-		other, _, err := s.sessionAndUser(ctx, x.ID)
+		var other sessionRecord
+		err := one(ctx, s.sessions, x.ID, &other)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // no longer
+		}
+		var u userRecord
+		if err == nil {
+			err = one(ctx, s.users, other.UserID, &u)
+		}
 		switch {
-		case err == nil:
-			return store.ErrExists
-		case !errors.Is(err, store.ErrNotFound):
+		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return err
-		case other.ID != "":
-			if err := s.withdrawSession(ctx, &other); err != nil {
-				return err
-			}
+		case u.alive(&other) || u.State == beingMade && u.Birth == other.Birth:
+			return store.ErrExists
+		}
+		if err := s.withdrawSession(ctx, &other); err != nil {
+			return err
 		}
 	}
 }
@@ -99,9 +113,11 @@ func (s *Store) withdrawSession(ctx context.Context, x *sessionRecord) error {
 	return err
 }
 
-// endSurplus ends the sessions of a user above the limit, those used the longest ago first, but never the new one.
-func (s *Store) endSurplus(ctx context.Context, o store.Opening) error {
-	err := s.decide(ctx, o.Session.UserID, func(u *userRecord) (*change, error) {
+// endSurplus ends the sessions of a user above the limit, those used the longest ago first, but never the new one. It says how
+// many they were.
+func (s *Store) endSurplus(ctx context.Context, o store.Opening) (n int, err error) {
+	err = s.decide(ctx, o.Session.UserID, func(u *userRecord) (*change, error) {
+		n = 0
 		alive, err := s.aliveOf(ctx, u)
 		if err != nil || len(alive) <= o.Limit {
 			return nil, err
@@ -115,12 +131,13 @@ func (s *Store) endSurplus(ctx context.Context, o store.Opening) error {
 		for _, x := range others[o.Limit-1:] {
 			d.Ending = append(d.Ending, x.ID)
 		}
+		n = len(d.Ending)
 		return &change{decision: d}, nil
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return nil // deleted meanwhile, and with them their sessions
+		return 0, nil // deleted meanwhile, and with them their sessions
 	}
-	return err
+	return n, err
 }
 
 func lastUsedFirst(a, b sessionRecord) int {
@@ -138,8 +155,7 @@ func (s *Store) Session(ctx context.Context, id string) (x store.Session, u stor
 	return record.session(), user.user(), nil
 }
 
-// sessionAndUser returns a session and then its user. ErrNotFound when it is dead, and then the session too if it is still
-// written.
+// sessionAndUser returns a session and its user. ErrNotFound when it is dead.
 func (s *Store) sessionAndUser(ctx context.Context, id string) (x sessionRecord, u userRecord, err error) {
 	if err := one(ctx, s.sessions, id, &x); err != nil {
 		return sessionRecord{}, userRecord{}, err
@@ -154,14 +170,10 @@ func (s *Store) sessionAndUser(ctx context.Context, id string) (x sessionRecord,
 func (s *Store) ListSessions(ctx context.Context, userID string) (sessions []store.Session, err error) {
 	ctx, end := begin(ctx, &err)
 	defer end()
-	u, err := s.present(ctx, userID)
+	alive, err := s.stillAlive(ctx, userID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("list sessions: %w", err)
-	}
-	alive, err := s.aliveOf(ctx, &u)
 	if err != nil {
 		return nil, fmt.Errorf("list sessions: %w", err)
 	}
@@ -170,6 +182,22 @@ func (s *Store) ListSessions(ctx context.Context, userID string) (sessions []sto
 		sessions = append(sessions, alive[i].session())
 	}
 	return sessions, nil
+}
+
+// stillAlive returns the sessions of a user as they are between two decisions, of which neither is half carried out.
+func (s *Store) stillAlive(ctx context.Context, userID string) ([]sessionRecord, error) {
+	u, err := s.present(ctx, userID)
+	for err == nil {
+		alive, listErr := s.aliveOf(ctx, &u)
+		if listErr != nil {
+			return nil, listErr
+		}
+		before := u
+		if u, err = s.present(ctx, userID); err == nil && u.Birth == before.Birth && u.Turn == before.Turn && u.Pending == before.Pending {
+			return alive, nil
+		}
+	}
+	return nil, err
 }
 
 // RotateSession implements [store.Sessions]. The look at the user after it has written tells whether the session was alive then.

@@ -84,6 +84,12 @@ func (p *proxy) breakDown() {
 	p.conns = nil
 }
 
+func (p *proxy) mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns = map[net.Conn]bool{}
+}
+
 // holds has the proxy cut a connection when it breaks down; false when it has already.
 func (p *proxy) holds(c net.Conn) bool {
 	p.mu.Lock()

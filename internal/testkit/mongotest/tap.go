@@ -39,6 +39,9 @@ func (tap *Tap) Cut(commands int) {
 	})
 }
 
+// Mend has connections made again that Cut forbade.
+func (tap *Tap) Mend() { tap.proxy.mend() }
+
 // Hold has the command that comes after that many others wait until release is called; held is closed when it has come.
 func (tap *Tap) Hold(commands int) (held <-chan struct{}, release func()) {
 	come, on := make(chan struct{}), make(chan struct{})
