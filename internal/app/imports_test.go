@@ -19,7 +19,7 @@ const module = "github.com/countersign-auth/countersign"
 var layers = [][]string{
 	{"cmd/countersign"},
 	{"internal/app"},
-	{"internal/login/*", "internal/account", "internal/store/sqlstore", "internal/config"},
+	{"internal/login/*", "internal/account", "internal/store/sqlstore", "internal/store/mongostore", "internal/config"},
 	{"internal/login"},
 	{"internal/session"},
 	{"internal/token"},
@@ -35,7 +35,7 @@ var layers = [][]string{
 }
 
 // forTests are the packages that only tests import. They may import anything.
-var forTests = []string{"internal/testkit", "internal/testkit/need", "internal/store/storetest"}
+var forTests = []string{"internal/testkit", "internal/testkit/need", "internal/testkit/mongotest", "internal/store/storetest"}
 
 func layerOf(name string) int {
 	return slices.IndexFunc(layers, func(layer []string) bool {

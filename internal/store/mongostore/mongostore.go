@@ -159,5 +159,8 @@ const closePatience = 5 * time.Second
 func (s *Store) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 	defer cancel()
-	return s.client.Disconnect(ctx)
+	if err := s.client.Disconnect(ctx); !errors.Is(err, mongo.ErrClientDisconnected) { // closed before
+		return err
+	}
+	return nil
 }
