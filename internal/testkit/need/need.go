@@ -1,16 +1,17 @@
-// Package need finds what some tests use beyond Go: Node with its packages, Chromium, a MongoDB server's stand-in.
+// Package need finds what some tests use beyond Go: Node with its packages, Chromium, PostgreSQL, PgBouncer, a MongoDB
+// server.
 //
 // A test whose tool is missing is skipped by name, with the command that would bring it. With CI=true in the
 // environment a missing tool is a failure, so that CI cannot be green by skipping.
 package need
 
 import (
-	"crypto/sha256"
-	"fmt"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -40,48 +41,41 @@ func Chromium(t testing.TB) string {
 	return ""
 }
 
-// Mongowire returns the path of the bench's MongoDB server (FerretDB, in a module of its own), and builds it when it has changed
-// since the last time. The first time takes some minutes.
-func Mongowire(t testing.TB) string {
+// Postgres returns the folder of PostgreSQL's binaries.
+func Postgres(t testing.TB) string {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	dir := filepath.Join(filepath.Dir(here), "..", "..", "..", "bench", "mongowire")
-	path, err := build(dir, "go.sum", "main.go")
+	dir, err := FindPostgres()
 	if err != nil {
-		t.Logf("building %s: %v", dir, err)
-		missing(t, "the MongoDB server of bench/mongowire")
+		missing(t, "postgresql")
 	}
-	return path
+	return dir
 }
 
-// build builds the command in a folder unless it was built from files of these contents before, and returns its path.
-func build(dir string, sources ...string) (string, error) {
-	cache, err := os.UserCacheDir()
+// FindPostgres returns the folder of PostgreSQL's binaries, of the newest version that is installed.
+func FindPostgres() (string, error) {
+	path, err := exec.LookPath("postgres")
+	if err == nil {
+		return filepath.Dir(path), nil
+	}
+	paths, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // where Debian has them
+	if len(paths) == 0 {
+		return "", err
+	}
+	// A greater number is longer, or as long and behind.
+	return filepath.Dir(slices.MaxFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })), nil
+}
+
+// PgBouncer returns the path of PgBouncer.
+func PgBouncer(t testing.TB) string {
+	t.Helper()
+	path, err := exec.LookPath("pgbouncer")
 	if err != nil {
-		return "", err
-	}
-	sum := sha256.New()
-	for _, name := range sources {
-		content, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return "", err
+		path = "/usr/sbin/pgbouncer"
+		if _, err := os.Stat(path); err != nil {
+			missing(t, "pgbouncer")
 		}
-		sum.Write(content)
 	}
-	path := filepath.Join(cache, "countersign-tests", fmt.Sprintf("%s-%s-%x", filepath.Base(dir), runtime.Version(), sum.Sum(nil)[:8]))
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", err
-	}
-	part := fmt.Sprintf("%s.%d", path, os.Getpid()) // others may build too: who comes last puts the same in the place
-	cmd := exec.Command("go", "build", "-o", part, ".")
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, os.Rename(part, path)
+	return path
 }
 
 func missing(t testing.TB, what string) {
