@@ -3,7 +3,6 @@ package mongostore
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -54,45 +53,6 @@ func credentialsOf(u *userRecord) (credentials []store.Credential) {
 		return cmp.Or(cmp.Compare(a.Method, b.Method), cmp.Compare(a.Key, b.Key))
 	})
 	return credentials
-}
-
-// AddAccounts implements [store.Archive]. What a process that was killed in it has left half-made is in nobody's way when the
-// same accounts are written again.
-func (s *Store) AddAccounts(ctx context.Context, accounts ...store.Account) ([]error, error) {
-	errs := make([]error, len(accounts))
-	for i, a := range accounts {
-		_, err := within(ctx, func(ctx context.Context) (bool, error) { return true, s.addAccount(ctx, a) })
-		if err != nil && !errors.Is(err, store.ErrExists) {
-			return nil, fmt.Errorf("add accounts: %w", err)
-		}
-		errs[i] = err
-	}
-	return errs, nil
-}
-
-func (s *Store) addAccount(ctx context.Context, a store.Account) error {
-	var left userRecord
-	switch err := one(ctx, s.users, a.User.ID, &left); {
-	case err == nil && left.State == beingMade:
-		if err := s.abandon(ctx, &left); err != nil {
-			return err
-		}
-	case err != nil && !errors.Is(err, store.ErrNotFound):
-		return err
-	}
-	r := userOf(a.User)
-	for _, c := range a.Credentials {
-		id := credentialID(c.Method, c.Key)
-		if _, twice := r.Credentials[id]; twice {
-			return store.ErrExists
-		}
-		r.Credentials[id] = credentialOf(c)
-	}
-	var sessions []sessionRecord
-	for _, x := range a.Sessions {
-		sessions = append(sessions, sessionOf(x, &r))
-	}
-	return s.add(ctx, r, sessions)
 }
 
 // ListCounters implements [store.Archive].

@@ -50,13 +50,19 @@ func (s *Store) add(ctx context.Context, r userRecord, sessions []sessionRecord)
 	return store.ErrBusy
 }
 
-func (s *Store) make(ctx context.Context, r userRecord, sessions []sessionRecord) error {
+// marked returns a user's document as one that is being made, like no other.
+func marked(r userRecord) userRecord {
 	r.State, r.Birth = beingMade, rand.Text()
 	r.Credentials = maps.Clone(r.Credentials)
 	for id, c := range r.Credentials {
 		c.Mark = rand.Text()
 		r.Credentials[id] = c
 	}
+	return r
+}
+
+func (s *Store) make(ctx context.Context, r userRecord, sessions []sessionRecord) error {
+	r = marked(r)
 	if err := s.insertUser(ctx, r); err != nil {
 		return err
 	}
@@ -109,8 +115,8 @@ func (s *Store) insertUser(ctx context.Context, r userRecord) error {
 }
 
 func (s *Store) makeBelongings(ctx context.Context, r *userRecord, sessions []sessionRecord) error {
-	for id, c := range r.Credentials {
-		if err := s.reserve(ctx, reservation{ID: id, UserID: r.ID, Mark: c.Mark}, c.CreatedAt); err != nil {
+	for _, c := range r.reservations() {
+		if err := s.reserve(ctx, c, r.Credentials[c.ID].CreatedAt); err != nil {
 			return err
 		}
 	}

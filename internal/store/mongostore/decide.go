@@ -153,8 +153,8 @@ func (s *Store) removeBelongings(ctx context.Context, u *userRecord) error {
 		return err
 	}
 	var ids, marks []string
-	for id, c := range u.Credentials {
-		ids, marks = append(ids, id), append(marks, c.Mark)
+	for _, r := range u.reservations() {
+		ids, marks = append(ids, r.ID), append(marks, r.Mark)
 	}
 	if len(ids) == 0 {
 		return nil

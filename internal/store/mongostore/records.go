@@ -113,6 +113,14 @@ type reservation struct {
 	Mark   string `bson:"mark"`
 }
 
+// reservations returns those of the user's credentials.
+func (r *userRecord) reservations() (all []reservation) {
+	for id, c := range r.Credentials {
+		all = append(all, reservation{ID: id, UserID: r.ID, Mark: c.Mark})
+	}
+	return all
+}
+
 // credentialID returns the id of a credential: a text that may be the name of a field.
 func credentialID(method, key string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(method + "\x00" + key))
