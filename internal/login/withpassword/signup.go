@@ -116,10 +116,7 @@ func (s *Service) create(ctx context.Context, hasher Hasher, address login.Addre
 	// From here on it is done to its end, whether the client still waits or not.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
-	err = s.Users.CreateUser(ctx, user, store.Credential{
-		UserID: user.ID, Method: Method, Key: address.Key, Data: data{Hash: hash}.encode(),
-		CreatedAt: user.CreatedAt, UpdatedAt: user.UpdatedAt, Version: 1,
-	})
+	err = s.Users.CreateUser(ctx, user, Hashed(user, hash))
 	event := s.event(client, address)
 	event.Result, event.UserID = audit.OK, user.ID
 	if errors.Is(err, store.ErrExists) {
