@@ -22,6 +22,8 @@ type input struct {
 	r io.Reader
 	// read is how many bytes have been read, and limit how many may be.
 	read, limit int64
+	// exceeded says that somebody wanted more.
+	exceeded bool
 	// ends are the offsets of the line ends that passed has not got to, and lines how many it has.
 	ends  []int64
 	lines int
@@ -34,6 +36,7 @@ func newInput(r io.Reader) *input { return &input{r: r, limit: maxRecord} }
 // Read implements [io.Reader].
 func (in *input) Read(p []byte) (int, error) {
 	if in.read >= in.limit {
+		in.exceeded = true
 		return 0, errTooLarge
 	}
 	p = p[:min(int64(len(p)), in.limit-in.read)]

@@ -122,7 +122,7 @@ func repeated(names []string) string {
 func wrongTable(in *input, table *csv.Reader, err error) error {
 	var wrong *csv.ParseError
 	switch {
-	case errors.Is(err, errTooLarge):
+	case in.exceeded: // which the reader of tables may take for the end of a line
 		return fmt.Errorf("%s: %w", in.at(table.InputOffset()), errTooLarge)
 	case !errors.As(err, &wrong):
 		return err

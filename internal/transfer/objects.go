@@ -187,7 +187,7 @@ func spaces(b []byte) int {
 // wrong says where the dump is no JSON. The decoder's own words may quote it.
 func (o *objects) wrong(err error) error {
 	if errors.Is(err, errTooLarge) {
-		return fmt.Errorf("%s: %w", o.in.at(o.dec.InputOffset()), errTooLarge)
+		return fmt.Errorf("%s: %w", o.here(), errTooLarge)
 	}
 	var syntax *jsontext.SyntacticError
 	at := o.dec.InputOffset()
@@ -195,7 +195,7 @@ func (o *objects) wrong(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("%s: it ends in the middle of a record", o.in.at(o.in.read))
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return fmt.Errorf("%s: an object has the same name twice", o.in.at(at))
+		return fmt.Errorf("%s: an object has the same name twice", o.here())
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%s: this is not JSON", o.in.at(max(at, syntax.ByteOffset)))
 	}
