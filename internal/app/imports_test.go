@@ -19,7 +19,7 @@ const module = "github.com/countersign-auth/countersign"
 var layers = [][]string{
 	{"cmd/countersign"},
 	{"internal/app"},
-	{"internal/transfer", "internal/archive"},
+	{"internal/transfer", "internal/archive", "internal/seed"},
 	{"internal/login/*", "internal/account", "internal/store/sqlstore", "internal/config"},
 	{"internal/login"},
 	{"internal/session"},
