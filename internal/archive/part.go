@@ -93,13 +93,15 @@ func (p *records[T]) missing(there []T) (missing []T, err error) {
 			return nil, err
 		}
 		if !same {
-			return nil, ErrOther
+			return nil, fmt.Errorf("%w: %q is another", ErrOther, key)
 		}
 		found++
 	}
 	last := p.key(p.batch[len(p.batch)-1], p.number+len(p.batch))
-	if found < len(there) && p.key(there[found], p.number+found+1) <= last {
-		return nil, ErrOther
+	if found < len(there) {
+		if key := p.key(there[found], p.number+found+1); key <= last {
+			return nil, fmt.Errorf("%w: %q is not in the export", ErrOther, key)
+		}
 	}
 	return missing, nil
 }
@@ -122,7 +124,7 @@ func (p *records[T]) finish(ctx context.Context) error {
 	}
 	there, err := p.list(ctx, p.after, p.number, 1)
 	if err == nil && len(there) > 0 {
-		err = ErrOther
+		err = fmt.Errorf("%w: %q is not in the export", ErrOther, p.key(there[0], p.number+1))
 	}
 	return err
 }
