@@ -1,4 +1,4 @@
-// Package sqlstore keeps the server's records in an SQLite file.
+// Package sqlstore keeps the server's records in an SQLite file or in PostgreSQL, by one text of SQL.
 package sqlstore
 
 import (
@@ -21,12 +21,14 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations
 var migrations embed.FS
 
 // Store is a [store.Store] in one SQLite file. Several processes on one host may open the same file.
 // It is safe for concurrent use.
 type Store struct {
+	verbs
+	path     string
 	write    *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
 	group    group   // has that connection
 	read     reader
@@ -41,16 +43,40 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
+	s, err := connect(path)
+	if err != nil {
+		return nil, err
+	}
+	if err = writable(ctx, s.write); err == nil {
+		err = migrateTogether(ctx, s.write)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, translate(err)), s.Close())
+	}
+	return s, nil
+}
+
+// OpenAsIs opens the SQLite file at path as it is, whatever schema it has: not every verb will work.
+func OpenAsIs(path string) (*Store, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	if err := prepareFile(path); err != nil {
+		return nil, err
+	}
+	return connect(path)
+}
+
+// connect returns a Store over a file that is there.
+func connect(path string) (*Store, error) {
 	write, writeErr := open(path, 1, busyTimeout)
 	read, readErr := open(path, max(2, runtime.GOMAXPROCS(0)), busyTimeout)
 	scrubber, scrubErr := open(path, 1, 0)
 	if err := errors.Join(writeErr, readErr, scrubErr); err != nil { // of the path, and so of all three
 		return nil, err
 	}
-	s := &Store{write: write, read: reader{db: read}, scrubber: scrubber}
-	if err := migrateTogether(ctx, s.write); err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.Close())
-	}
+	s := &Store{path: path, write: write, read: reader{db: read}, scrubber: scrubber}
+	s.verbs = verbs{s}
 	s.group.writer.db, s.group.writer.patience = s.write, busyTimeout
 	return s, nil
 }
@@ -61,6 +87,9 @@ func Open(ctx context.Context, path string) (*Store, error) {
 func prepareFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
+	}
+	if err := refuseNetworked(path); err != nil {
+		return err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
@@ -135,26 +164,65 @@ func fromOthers(err error) bool {
 	return false
 }
 
+// migrator returns what brings the schema of db up to date by the files of a folder.
+func migrator(db *sql.DB, dialect goose.Dialect, folder string, options ...goose.ProviderOption) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, folder)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := goose.NewProvider(dialect, db, files, options...)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// sqliteMigrator returns what brings the schema of an SQLite file up to date.
+func sqliteMigrator(db *sql.DB) (*goose.Provider, error) {
+	return migrator(db, goose.DialectSQLite3, "migrations/sqlite")
+}
+
 func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+	provider, err := sqliteMigrator(db)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
+	return bringUp(ctx, provider)
+}
+
+// bringUp brings a schema up to date, unless it is newer than this binary.
+func bringUp(ctx context.Context, provider *goose.Provider) error {
 	current, newest, err := provider.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("schema version: %w", err)
 	}
 	if current > newest {
-		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: run a newer countersign", current, newest)
+		return errNewer(current, newest)
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
 	return nil
+}
+
+// writable returns an error if the database can only be read: it opens all the same. What others write meanwhile is none.
+func writable(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "PRAGMA user_version = 0") // as it is: to begin alone does not show it
+		err = errors.Join(err, tx.Rollback())
+	}
+	switch err = translate(err); {
+	case errors.Is(err, store.ErrBusy):
+		return nil
+	case errors.Is(err, store.ErrUnavailable):
+		return fmt.Errorf("it cannot be written, or no file beside it: %w", err)
+	}
+	return err
+}
+
+func errNewer(current, newest int64) error {
+	return fmt.Errorf("its schema has version %d, and this binary knows up to %d: run a newer countersign", current, newest)
 }
 
 // Ping implements [store.Store].
@@ -168,15 +236,19 @@ func (s *Store) Close() error {
 	return errors.Join(s.group.close(), s.scrubber.Close(), s.read.close(), s.write.Close())
 }
 
-// commit has do write: all of it or nothing, and durably. Do may be called twice, the first time in vain.
-func (s *Store) commit(ctx context.Context, do func(*writer) error) error {
-	return s.group.commit(ctx, durable, false, do)
+func (s *Store) commit(ctx context.Context, c change) error {
+	return s.group.commit(ctx, c.durability, c.single, func(w *writer) error { return c.do(w) })
 }
 
-// commitSingle is commit for what writes with one statement at most.
-func (s *Store) commitSingle(ctx context.Context, do func(*writer) error) error {
-	return s.group.commit(ctx, durable, true, do)
+func (s *Store) one(ctx context.Context, query string, args []any, into ...any) error {
+	return s.read.one(ctx, query, args, into...)
 }
+
+func (s *Store) each(ctx context.Context, query string, args []any, scan func(row) error) error {
+	return s.read.each(ctx, query, args, scan)
+}
+
+func (s *Store) pick() string { return "" } // there is one writer
 
 // translate turns the driver's errors into the sentinels of the contract.
 func translate(err error) error {
@@ -192,23 +264,12 @@ func translate(err error) error {
 		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 			return fmt.Errorf("%w: %w", store.ErrExists, err)
 		}
-		if e.Code()&0xff == sqlite3.SQLITE_BUSY {
+		switch e.Code() & 0xff { // without what extends it
+		case sqlite3.SQLITE_BUSY:
 			return fmt.Errorf("%w: %w", store.ErrBusy, err)
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+			return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		}
 	}
 	return err
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
 }
