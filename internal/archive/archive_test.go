@@ -16,6 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/archive"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
+	"github.com/countersign-auth/countersign/internal/testkit/pgtest"
 )
 
 // open opens an empty store, which is closed when the test ends.
@@ -35,9 +36,33 @@ func openSQLite(t *testing.T) store.Store {
 	return s
 }
 
+func openPostgres(t *testing.T) store.Store {
+	t.Helper()
+	s, err := sqlstore.OpenPostgres(t.Context(), pgtest.Database(t), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 func TestSQLiteToSQLite(t *testing.T) {
 	t.Parallel()
 	moves(t, openSQLite, openSQLite)
+}
+
+func TestSQLiteToPostgres(t *testing.T) {
+	t.Parallel()
+	moves(t, openSQLite, openPostgres)
+}
+
+func TestPostgresToSQLite(t *testing.T) {
+	t.Parallel()
+	moves(t, openPostgres, openSQLite)
 }
 
 // moves proves that an export of one kind of store makes the same database in another.

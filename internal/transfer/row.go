@@ -189,11 +189,10 @@ func (r *row) time(name string) time.Time {
 		return time.Time{}
 	}
 	if n, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(n) < 1e15 {
-		if math.Abs(n) >= 1e11 {
-			n /= 1000
+		if math.Abs(n) < 1e11 {
+			n *= 1000
 		}
-		whole, part := math.Modf(n)
-		return r.within(name, time.Unix(int64(whole), int64(part*1e9)))
+		return r.within(name, time.UnixMicro(int64(math.Round(n*1000))))
 	}
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, text); err == nil {

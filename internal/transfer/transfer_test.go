@@ -3,6 +3,8 @@ package transfer_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/store/sqlstore"
 	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/internal/transfer"
 )
@@ -38,10 +41,10 @@ func run(t *testing.T, s *testkit.Server, system, file string, change func(*tran
 		t.Fatal(err)
 	}
 	defer f.Close()
-	return runDump(t, s.App.Store, system, transfer.Dump{Name: file, Reader: f}, change)
+	return runDump(t, t.Context(), s.App.Store, system, transfer.Dump{Name: file, Reader: f}, change)
 }
 
-func runDump(t *testing.T, into store.Store, system string, d transfer.Dump, change func(*transfer.Config)) (transfer.Summary, []transfer.Skipped, error) {
+func runDump(t *testing.T, ctx context.Context, into store.Store, system string, d transfer.Dump, change func(*transfer.Config)) (transfer.Summary, []transfer.Skipped, error) {
 	t.Helper()
 	systems := transfer.Systems()
 	at := slices.IndexFunc(systems, func(s transfer.System) bool { return s.Name == system })
@@ -58,7 +61,7 @@ func runDump(t *testing.T, into store.Store, system string, d transfer.Dump, cha
 	if change != nil {
 		change(&cfg)
 	}
-	summary, err := transfer.Import(t.Context(), cfg)
+	summary, err := transfer.Import(ctx, cfg)
 	return summary, skipped, err
 }
 
@@ -295,4 +298,96 @@ func accounts(t *testing.T, s store.Store) []store.Account {
 		t.Fatal(err)
 	}
 	return list
+}
+
+// TestAnImportThatWasEndedGoesOn ends an import behind each of its batches, and begins it again.
+func TestAnImportThatWasEndedGoesOn(t *testing.T) {
+	t.Parallel()
+	const users = 1600 // three batches and a bit
+	var dump strings.Builder
+	for i := range users {
+		fmt.Fprintf(&dump, `{"id":"u%d","email":"user%d@example.com","hash":"$2b$10$TnLefm6.RdWLDcdD8cT9juu2eWGJkbIcS.7HrQRfOsxpVQcuqCqsa"}`+"\n", i, i)
+	}
+	s, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "countersign.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var before []store.Account
+	for run := 1; run <= 4; run++ {
+		ctx, end := context.WithCancel(t.Context())
+		batches := 0
+		_, _, err := runDump(t, ctx, s, "jsonl", transfer.Dump{Reader: strings.NewReader(dump.String())}, func(cfg *transfer.Config) {
+			cfg.Progress = func(transfer.Summary) {
+				if batches++; batches == run {
+					end()
+				}
+			}
+		})
+		if run < 4 && !errors.Is(err, context.Canceled) || run == 4 && err != nil {
+			t.Errorf("run %d: %v", run, err)
+		}
+		end()
+		now, err := s.Accounts(t.Context(), "", users+1)
+		if err != nil || len(now) != min(500*run, users) {
+			t.Fatalf("run %d: %d users (%v)", run, len(now), err)
+		}
+		for _, a := range before {
+			if !slices.ContainsFunc(now, func(b store.Account) bool { return cmp.Equal(a, b) }) {
+				t.Fatalf("run %d: %s is another", run, a.User.ID)
+			}
+		}
+		before = now[:min(len(now), 50)]
+	}
+}
+
+// TestWhatCannotBeAUser has what the dumps of other systems do not: it comes from the mapped formats.
+func TestWhatCannotBeAUser(t *testing.T) {
+	t.Parallel()
+	const hash = `"hash":"$2b$10$TnLefm6.RdWLDcdD8cT9juu2eWGJkbIcS.7HrQRfOsxpVQcuqCqsa"`
+	lines := []struct{ record, want string }{
+		{`{"id":"1","email":"a@example.com",` + hash + `}`, ""},
+		{`{"id":"` + strings.Repeat("x", 256) + `","email":"b@example.com"}`, "id_invalid"},
+		{`{"id":"a\u0000b","email":"b@example.com"}`, "id_invalid"},
+		{`{"id":"a\u001b[2Jb","email":"b@example.com"}`, "id_invalid"},
+		{`{"id":"2","email":"b@example.com","data":{"x":"` + strings.Repeat("y", 8200) + `"}}`, "data_too_large data"},
+		{`{"id":"2","email":"b@example.com","admin_data":"{\"a\":1,\"a\":2}"}`, "record_invalid admin_data is no JSON object"},
+		{`{"id":"2","email":"b@example.com","data":[]}`, "record_invalid data is no JSON object"},
+		{`{"id":"2","email":"b@example.com","data":` + strings.Repeat(`{"a":`, 40) + `1` + strings.Repeat(`}`, 40) + `}`, "data_invalid data"},
+		{`{"id":"2","email":"b@example.com","roles":["Admin"]}`, "roles_invalid"},
+		{`{"id":"2","email":"b@example.com","roles":7}`, "record_invalid roles is no list of texts"},
+		{`{"id":"2","email":"b@example.com","disabled":"perhaps"}`, "record_invalid disabled is no truth value"},
+		{`{"id":"2","email":"b@example.com","created_at":"yesterday"}`, "record_invalid created_at is no time"},
+		{`{"id":"2","email":"b@example.com","created_at":"0001-01-01T00:00:00Z"}`, "record_invalid created_at is no time since 1970"},
+		{`{"id":{"$ref":"x"},"email":"b@example.com"}`, "record_invalid id is no text"},
+		{`{"id":"2","email":"Ａ@example.com"}`, "address_taken by 1"}, // a fullwidth letter
+		{`{"id":"2","email":"a@b@example.com"}`, "address_invalid"},
+		{`{"id":"2","email":"b@example.com","hash":"$2b$10$TnLefm6"}`, "hash_unknown"},
+		{`{"id":"2","email":"b@example.com","hash":"$argon2id$v=19$m=8388608,t=1,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo"}`, "hash_parameters"},
+		{`{"id":"2","email":"b@example.com","hash":"$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC"}`, "hash_unverified yescrypt"},
+		{`{"id":1e3,"email":"b@example.com","created_at":1546398245678,"roles":"a, b,a","disabled":0,"data":{},"verified":"t"}`, ""},
+	}
+	s := testkit.Start(t)
+	var dump strings.Builder
+	for _, l := range lines {
+		dump.WriteString(l.record + "\n")
+	}
+	summary, skipped, err := runDump(t, t.Context(), s.App.Store, "jsonl", transfer.Dump{Reader: strings.NewReader(dump.String())}, nil)
+	if err != nil || summary.Imported != 2 {
+		t.Errorf("%+v (%v)", summary, err)
+	}
+	var want []string
+	for i, l := range lines {
+		if l.want != "" {
+			want = append(want, fmt.Sprintf("line %d: %s", i+1, l.want))
+		}
+	}
+	if diff := cmp.Diff(want, codes(skipped)); diff != "" {
+		t.Error(diff)
+	}
+	u, err := s.App.Store.User(t.Context(), "1e3")
+	if err != nil || !slices.Equal(u.Roles, []string{"a", "b"}) || u.Data != nil || string(u.AdminData) != `{"email_verified":true}` || u.Disabled() ||
+		!u.CreatedAt.Equal(time.UnixMilli(1546398245678)) {
+		t.Errorf("%+v (%v)", u, err)
+	}
 }
