@@ -41,7 +41,7 @@ type importFlags struct {
 }
 
 const importHelp = `Import %s.
-Without FILE, or with -, it is read from stdin.
+Without %s, or with -, it is read from stdin.
 
 Passwords go on working: their hashes are taken as they are, and renewed at the next login. A user keeps the id. What is
 there already, by id and address, is left as it is, so that an import which was ended goes on when it is started again.
@@ -50,9 +50,13 @@ status is 3. docs/moving.md says what is taken of each field.`
 
 func importSystem(w *world, system transfer.System) *cobra.Command {
 	var f importFlags
+	place := "FILE"
+	if system.URL {
+		place = "URL"
+	}
 	cmd := &cobra.Command{
-		Use: system.Name + " [FILE]", Short: "Import " + system.Help, Args: atMostOne("FILE"),
-		Long: fmt.Sprintf(importHelp, system.Help),
+		Use: system.Name + " [" + place + "]", Short: "Import " + system.Help, Args: atMostOne(place),
+		Long: fmt.Sprintf(importHelp, system.Help, place),
 	}
 	f.add(cmd, system)
 	s := addSettings(cmd, "data", "database")
@@ -60,7 +64,13 @@ func importSystem(w *world, system transfer.System) *cobra.Command {
 		if f.options.Map, err = transfer.ParseMapping(f.mapping); err != nil {
 			return usageError{fmt.Errorf("--map: %w", err)}
 		}
-		dump, size, err := openDump(cmd, args)
+		var dump openedDump
+		var size int64
+		if system.URL {
+			dump, err = urlOf(cmd, args)
+		} else {
+			dump, size, err = openDump(cmd, args)
+		}
 		if err != nil {
 			return err
 		}
@@ -275,6 +285,13 @@ func openDump(cmd *cobra.Command, args []string) (d openedDump, size int64, err 
 		size = info.Size()
 	}
 	return openedDump{transfer.Dump{Name: args[0], Reader: f}, func() { _ = f.Close() }}, size, nil
+}
+
+// urlOf returns the URL that is given. One with a password is better sent to stdin: every user of the machine can read the command
+// line.
+func urlOf(cmd *cobra.Command, args []string) (openedDump, error) {
+	url, err := argumentOrLine(cmd, args, "URL")
+	return openedDump{transfer.Dump{Name: url}, func() {}}, err
 }
 
 // atMostOne lets an argument be left out.

@@ -39,6 +39,8 @@ type System struct {
 	Name, Help string
 	// Options names those that it looks at: map, domain, model, collection.
 	Options []string
+	// URL says that a database is read, which the dump's name says where it is, and no file.
+	URL bool
 	// read calls yield for each record of a dump. Its error is that of yield, or says where the dump is none.
 	read func(ctx context.Context, d Dump, in *input, o Options, yield func(Record) error) error
 }
@@ -46,14 +48,15 @@ type System struct {
 // Systems returns all systems. One more is a file here, and a line.
 func Systems() []System {
 	return []System{
-		{"mongoexport", "a MongoDB collection of users as mongoexport writes it, in JSON Lines or with --jsonArray", []string{"map"}, readMongoExport},
-		{"supabase", "Supabase's table auth.users, as CSV with a header or as JSON", nil, readSupabase},
-		{"pocketbase", "PocketBase's data.db, or the rows of a collection of users as JSON", []string{"collection"}, readPocketBase},
-		{"django", "the users in what Django's dumpdata writes", []string{"model", "domain"}, readDjango},
-		{"auth0", "Auth0's export of password hashes, or of users with them", nil, readAuth0},
-		{"keycloak", "a realm of Keycloak, or its users, as `kc.sh export` writes them", nil, readKeycloak},
-		{"htpasswd", "a password file of Apache or nginx", []string{"domain"}, readHtpasswd},
-		{"csv", "a table with a header", []string{"map"}, readCSV},
-		{"jsonl", "JSON objects, one a line or in an array", []string{"map"}, readJSON},
+		{Name: "mongoexport", Help: "a MongoDB collection of users as mongoexport writes it, in JSON Lines or with --jsonArray", Options: []string{"map"}, read: readMongoExport},
+		{Name: "mongodb", Help: "a MongoDB collection of users, by mongodb://HOST/DATABASE?collection=users", Options: []string{"map"}, URL: true, read: readMongoDB},
+		{Name: "supabase", Help: "Supabase's table auth.users, as CSV with a header or as JSON", read: readSupabase},
+		{Name: "pocketbase", Help: "PocketBase's data.db, or the rows of a collection of users as JSON", Options: []string{"collection"}, read: readPocketBase},
+		{Name: "django", Help: "the users in what Django's dumpdata writes", Options: []string{"model", "domain"}, read: readDjango},
+		{Name: "auth0", Help: "Auth0's export of password hashes, or of users with them", read: readAuth0},
+		{Name: "keycloak", Help: "a realm of Keycloak, or its users, as `kc.sh export` writes them", read: readKeycloak},
+		{Name: "htpasswd", Help: "a password file of Apache or nginx", Options: []string{"domain"}, read: readHtpasswd},
+		{Name: "csv", Help: "a table with a header", Options: []string{"map"}, read: readCSV},
+		{Name: "jsonl", Help: "JSON objects, one a line or in an array", Options: []string{"map"}, read: readJSON},
 	}
 }
