@@ -163,8 +163,13 @@ func TestOneSuccessorFromTwoProcesses(t *testing.T) {
 	if raceEnabled || testing.Short() {
 		rounds = 50
 	}
+	oneSuccessor(t, nodes(t, 2).nodes, rounds)
+}
+
+// oneSuccessor has the nodes refresh one token at once, round after round.
+func oneSuccessor(t *testing.T, all []node, rounds int) {
+	t.Helper()
 	const parallel = 50
-	all := nodes(t, 2).nodes
 	token := all[0].logIn(t, "mike@example.com").Refresh
 	for round := range rounds {
 		successors := make([]string, parallel)
@@ -191,7 +196,12 @@ func TestOneSuccessorFromTwoProcesses(t *testing.T) {
 
 func TestLogoutIsSeenByTheOtherNode(t *testing.T) {
 	t.Parallel()
-	all := nodes(t, 2).nodes
+	logoutIsSeen(t, nodes(t, 2).nodes)
+}
+
+// logoutIsSeen has each of two nodes end what the other one takes.
+func logoutIsSeen(t *testing.T, all []node) {
+	t.Helper()
 	for i, scope := range []string{"this", "all", "this", "all"} {
 		here, there := all[i%2], all[(i+1)%2]
 		a := here.logIn(t, fmt.Sprintf("mike%d@example.com", i))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/store/mongostore"
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
 )
 
@@ -16,6 +17,8 @@ func OpenStore(ctx context.Context, cfg *config.Config) (store.Store, error) {
 	switch kind := cfg.DatabaseKind(); kind {
 	case config.SQLite:
 		return sqlstore.Open(ctx, cfg.DatabasePath())
+	case config.MongoDB:
+		return mongostore.Open(ctx, cfg.Database)
 	default:
 		return nil, fmt.Errorf("database: %s cannot be used yet", kind)
 	}
