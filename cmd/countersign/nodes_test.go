@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign-auth/countersign/internal/testkit/pgtest"
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/jwt/jwk"
 	"github.com/countersign-auth/countersign/passport/bearer"
