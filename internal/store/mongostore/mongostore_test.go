@@ -74,7 +74,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 func TestNoServer(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
-	_, err := mongostore.Open(t.Context(), "mongodb://127.0.0.1:1/countersign")
+	_, err := mongostore.Open(t.Context(), "mongodb://127.0.0.1:1/countersign") // where nobody listens
 	if !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("got %v, want %v", err, store.ErrUnavailable)
 	}
@@ -97,7 +97,7 @@ func TestServerThatDoesNotAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tap := server.Tap(t)
-			s := openAt(t, tap.URL(t.Name()))
+			s := openAt(t, tap.URL(t.Name())+"&timeoutMS=5000")
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			held, release := tap.Hold(0)

@@ -23,7 +23,7 @@ func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (mo
 	for _, sweep := range []func(context.Context, time.Time, int) (int64, error){
 		s.sweepCounters, s.sweepSessions, s.sweepRevocations, s.sweepUsers,
 	} {
-		done, err := within(ctx, func(ctx context.Context) (int64, error) { return sweep(ctx, now, limit) })
+		done, err := within(ctx, s, func(ctx context.Context) (int64, error) { return sweep(ctx, now, limit) })
 		if err != nil {
 			return false, fmt.Errorf("delete what has expired: %w", err)
 		}
@@ -33,8 +33,8 @@ func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (mo
 }
 
 // within runs a part of a verb that may take as long as a whole one.
-func within[T any](ctx context.Context, do func(context.Context) (T, error)) (v T, err error) {
-	ctx, end := begin(ctx, &err)
+func within[T any](ctx context.Context, s *Store, do func(context.Context) (T, error)) (v T, err error) {
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return do(ctx)
 }
