@@ -53,6 +53,9 @@ func Open(ctx context.Context, location string) (*Store, error) {
 	o := options.Client().SetAppName("countersign").ApplyURI(location).
 		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).SetWriteConcern(journaled())
 	client, err := mongo.Connect(o)
+	if err != nil && strings.Contains(location, "@") { // the driver may repeat what it takes for a host and is a password
+		err = errors.New("the URL is not well formed; what is special in a URL must be percent-encoded in a user's name and password")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}

@@ -2,7 +2,6 @@ package mongostore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -10,8 +9,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	"github.com/countersign-auth/countersign/internal/store"
 )
 
 // positionKept is for how long the position of a revocation that is swept stays taken: longer than a verb may be under way that
@@ -40,16 +37,16 @@ func within[T any](ctx context.Context, s *Store, do func(context.Context) (T, e
 }
 
 func (s *Store) sweepCounters(ctx context.Context, now time.Time, limit int) (int64, error) {
-	return deleteExpired[string](ctx, s.counters, now, limit)
+	return deleteExpired(ctx, s.counters, now, limit)
 }
 
 func (s *Store) sweepSessions(ctx context.Context, now time.Time, limit int) (int64, error) {
-	return deleteExpired[string](ctx, s.sessions, now, limit)
+	return deleteExpired(ctx, s.sessions, now, limit)
 }
 
 // deleteExpired deletes at most limit documents that have expired, and returns how many there were.
-func deleteExpired[ID any](ctx context.Context, in *mongo.Collection, now time.Time, limit int) (int64, error) {
-	ids, err := expired[ID](ctx, in, now, limit)
+func deleteExpired(ctx context.Context, in *mongo.Collection, now time.Time, limit int) (int64, error) {
+	ids, err := expired[string](ctx, in, now, limit)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
@@ -114,7 +111,7 @@ func (s *Store) sweepUsers(ctx context.Context, now time.Time, limit int) (done 
 		return 0, err
 	}
 	for i := range users {
-		if err := s.abandon(ctx, &users[i]); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := s.abandon(ctx, &users[i]); err != nil {
 			return done, err
 		}
 		done++
