@@ -21,12 +21,12 @@ func (s *Store) AddAccounts(ctx context.Context, accounts ...store.Account) ([]e
 	errs := make([]error, len(accounts))
 	for first := 0; first < len(accounts); first += accountsAtOnce {
 		some := accounts[first:min(first+accountsAtOnce, len(accounts))]
-		alone, err := within(ctx, func(ctx context.Context) ([]int, error) { return s.addTogether(ctx, some) })
+		alone, err := within(ctx, s, func(ctx context.Context) ([]int, error) { return s.addTogether(ctx, some) })
 		if err != nil {
 			return nil, fmt.Errorf("add accounts: %w", err)
 		}
 		for _, i := range alone {
-			_, err := within(ctx, func(ctx context.Context) (bool, error) { return true, s.addAccount(ctx, some[i]) })
+			_, err := within(ctx, s, func(ctx context.Context) (bool, error) { return true, s.addAccount(ctx, some[i]) })
 			if err != nil && !errors.Is(err, store.ErrExists) {
 				return nil, fmt.Errorf("add accounts: %w", err)
 			}

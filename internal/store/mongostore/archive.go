@@ -14,7 +14,7 @@ import (
 
 // Accounts implements [store.Archive].
 func (s *Store) Accounts(ctx context.Context, after string, limit int) (accounts []store.Account, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	users, err := all[userRecord](ctx, s.users, bson.D{greater("_id", after), missing("state")}, page("_id", limit))
 	if err != nil {
@@ -57,7 +57,7 @@ func credentialsOf(u *userRecord) (credentials []store.Credential) {
 
 // ListCounters implements [store.Archive].
 func (s *Store) ListCounters(ctx context.Context, after string, limit int) (counters []store.Counter, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	records, err := all[counterRecord](ctx, s.counters, bson.D{greater("_id", after)}, page("_id", limit))
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *Store) ListCounters(ctx context.Context, after string, limit int) (coun
 
 // ListSecrets implements [store.Archive].
 func (s *Store) ListSecrets(ctx context.Context) (secrets []store.Secret, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	records, err := all[secretRecord](ctx, s.secrets, bson.D{}, options.Find().SetSort(byNumber("_id")))
 	if err != nil {

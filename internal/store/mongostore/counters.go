@@ -30,7 +30,7 @@ func (r counterRecord) counter() store.Counter {
 
 // Counters implements [store.Counters].
 func (s *Store) Counters(ctx context.Context, now time.Time, keys ...string) (counters []store.Counter, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return s.readCounters(ctx, now, keys)
 }
@@ -57,7 +57,7 @@ func (s *Store) readCounters(ctx context.Context, now time.Time, keys []string) 
 
 // SwapCounters implements [store.Counters].
 func (s *Store) SwapCounters(ctx context.Context, now time.Time, counters ...store.Counter) (swapped []bool, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return s.swapCounters(ctx, now, counters)
 }

@@ -27,7 +27,7 @@ var errOvertaken = errors.New("overtaken")
 
 // CreateUser implements [store.Users].
 func (s *Store) CreateUser(ctx context.Context, u store.User, c store.Credential, events ...store.Event) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	u.Version, c.Version = 1, 1
 	r := userOf(u)

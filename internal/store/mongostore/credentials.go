@@ -16,7 +16,7 @@ import (
 // AddCredential implements [store.Credentials]. A credential is made as a user is: in the user's document, marked as being made;
 // then its reservation; then the mark is taken off.
 func (s *Store) AddCredential(ctx context.Context, c store.Credential) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	c.Version = 1
 	r := credentialOf(c)
@@ -70,7 +70,7 @@ func (s *Store) embed(ctx context.Context, userID, id string, r credentialRecord
 
 // UpdateCredential implements [store.Credentials].
 func (s *Store) UpdateCredential(ctx context.Context, c store.Credential) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	given, fields := changed(c)
 	done, err := update(ctx, s.users, append(bson.D{{Key: "_id", Value: c.UserID}, missing("state")}, given...), set(fields))
@@ -97,7 +97,7 @@ func (s *Store) notAsGiven(ctx context.Context, c store.Credential) error {
 
 // ChangeCredential implements [store.Credentials].
 func (s *Store) ChangeCredential(ctx context.Context, c store.Credential, keep string, until time.Time) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	given, fields := changed(c)
 	id := credentialID(c.Method, c.Key)

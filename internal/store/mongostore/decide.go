@@ -170,8 +170,8 @@ func (s *Store) settleAll(ctx context.Context) error {
 		return err
 	}
 	for i := range pending {
-		if err := s.settle(ctx, pending[i].ID); err != nil {
-			return err
+		if err := s.carryOut(ctx, &pending[i]); err != nil {
+			return fmt.Errorf("carry out what was decided about a user: %w", err)
 		}
 	}
 	return nil

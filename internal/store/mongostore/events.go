@@ -47,7 +47,7 @@ func (r eventRecord) event() store.Event {
 
 // AppendEvents implements [store.Events]. A process that is killed may leave the first of several.
 func (s *Store) AppendEvents(ctx context.Context, events ...store.Event) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return s.appendEvents(ctx, eventsOf(events))
 }
@@ -115,7 +115,7 @@ func (s *Store) writeEvents(ctx context.Context, events []eventRecord) error {
 
 // ListEvents implements [store.Events]. Events that tell of a user who was made are there from then on.
 func (s *Store) ListEvents(ctx context.Context, after string, limit int) (events []store.Event, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	if err := s.settleAll(ctx); err != nil {
 		return nil, fmt.Errorf("list events: %w", err)

@@ -24,7 +24,7 @@ type keyRecord struct {
 
 // AddKey implements [store.Keys]. Of several who have seen the same newest key one gets the place behind it.
 func (s *Store) AddKey(ctx context.Context, k store.SigningKey, newest string) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	keys, err := s.keyRecords(ctx, 1)
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Store) keyRecords(ctx context.Context, limit int64) ([]keyRecord, error
 
 // SigningKeys implements [store.Keys].
 func (s *Store) SigningKeys(ctx context.Context) (keys []store.SigningKey, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	records, err := s.keyRecords(ctx, 0)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Store) SigningKeys(ctx context.Context) (keys []store.SigningKey, err e
 
 // ReplaceKey implements [store.Keys].
 func (s *Store) ReplaceKey(ctx context.Context, id string, old, sealed []byte) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return replace(ctx, s.keys, id, "private", old, sealed)
 }
@@ -94,7 +94,7 @@ func replace(ctx context.Context, in *mongo.Collection, id, field string, old, v
 
 // DeleteKey implements [store.Keys].
 func (s *Store) DeleteKey(ctx context.Context, id string) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	r, err := s.keys.DeleteOne(ctx, byID(id))
 	if err == nil && r.DeletedCount == 0 {
@@ -111,7 +111,7 @@ type secretRecord struct {
 
 // FirstSecret implements [store.Secrets].
 func (s *Store) FirstSecret(ctx context.Context, name string, value []byte) (kept []byte, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	kept, err = s.secret(ctx, name)
 	if !errors.Is(err, store.ErrNotFound) {
@@ -125,7 +125,7 @@ func (s *Store) FirstSecret(ctx context.Context, name string, value []byte) (kep
 
 // Secret implements [store.Secrets].
 func (s *Store) Secret(ctx context.Context, name string) (value []byte, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return s.secret(ctx, name)
 }
@@ -140,7 +140,7 @@ func (s *Store) secret(ctx context.Context, name string) ([]byte, error) {
 
 // ReplaceSecret implements [store.Secrets].
 func (s *Store) ReplaceSecret(ctx context.Context, name string, old, value []byte) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	if err := replace(ctx, s.secrets, name, "value", old, value); err != nil {
 		return fmt.Errorf("secret %s: %w", name, err)

@@ -27,7 +27,8 @@ import (
 
 // Store is a [store.Store] in a MongoDB database. It is safe for concurrent use.
 type Store struct {
-	client *mongo.Client
+	client   *mongo.Client
+	patience time.Duration // of a verb
 
 	users, reservations, sessions, revocations, batches, keys, counters, events, secrets *mongo.Collection
 }
@@ -38,7 +39,7 @@ var _ store.Store = (*Store)(nil)
 const defaultDatabase = "countersign"
 
 // Open connects to the database that a mongodb:// URL names, and makes the indexes that are not there yet. A database with
-// a schema that is newer than this binary is refused.
+// a schema that is newer than this binary is refused. A verb may take five seconds, or what timeoutMS in the URL says.
 //
 // Whatever the URL says, writes are acknowledged when a majority of a replica set has them in its journals, and reads ask
 // the primary for what a majority has: so what was acknowledged is seen by all and survives, and nobody acts upon what may
@@ -49,16 +50,23 @@ func Open(ctx context.Context, location string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := mongo.Connect(options.Client().SetAppName("countersign").ApplyURI(location).
-		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).SetWriteConcern(journaled()))
+	o := options.Client().SetAppName("countersign").ApplyURI(location).
+		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).SetWriteConcern(journaled())
+	client, err := mongo.Connect(o)
+	if err != nil && strings.Contains(location, "@") { // the driver may repeat what it takes for a host and is a password
+		err = errors.New("the URL is not well formed; what is special in a URL must be percent-encoded in a user's name and password")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	db := client.Database(name)
 	s := &Store{
-		client: client, users: db.Collection("users"), reservations: db.Collection("reservations"), sessions: db.Collection("sessions"),
+		client: client, patience: defaultPatience, users: db.Collection("users"), reservations: db.Collection("reservations"), sessions: db.Collection("sessions"),
 		revocations: db.Collection("revocations"), batches: db.Collection("revocation_batches"), keys: db.Collection("signing_keys"),
 		counters: db.Collection("counters", relaxed()), events: db.Collection("events"), secrets: db.Collection("secrets"),
+	}
+	if o.Timeout != nil {
+		s.patience = *o.Timeout
 	}
 	if err := s.prepare(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", name, err), s.Close())
@@ -98,7 +106,7 @@ func relaxed() *options.CollectionOptionsBuilder {
 const schema = 1
 
 func (s *Store) prepare(ctx context.Context, db *mongo.Database) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	var found struct {
 		Version int64 `bson:"version"`
@@ -147,7 +155,7 @@ func (s *Store) prepare(ctx context.Context, db *mongo.Database) (err error) {
 
 // Ping implements [store.Store].
 func (s *Store) Ping(ctx context.Context) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return s.client.Ping(ctx, readpref.Primary())
 }

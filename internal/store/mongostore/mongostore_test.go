@@ -56,16 +56,31 @@ func TestDatabaseOfTheURL(t *testing.T) {
 	}
 }
 
+// database returns the database of a URL as the driver has it.
+func database(t *testing.T, url string) *mongo.Database {
+	t.Helper()
+	client, err := mongo.Connect(options.Client().ApplyURI(url))
+	must(t, err)
+	t.Cleanup(func() { must(t, client.Disconnect(context.Background())) })
+	name, _, _ := strings.Cut(url[strings.LastIndexByte(url, '/')+1:], "?")
+	return client.Database(name)
+}
+
+func TestPasswordInABadURLIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"mongodb://mike:canary/x@127.0.0.1/db", "mongodb://mike:canary@x@127.0.0.1/db", "mongodb://mike:canary%zz@127.0.0.1/db"} {
+		if _, err := mongostore.Open(t.Context(), url); err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestNewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	url := mongotest.Start(t).URL("one")
 	must(t, openAt(t, url).Ping(t.Context()))
-	client, err := mongo.Connect(options.Client().ApplyURI(url))
+	_, err := database(t, url).Collection("schema").UpdateOne(t.Context(), bson.D{}, bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: 2}}}})
 	must(t, err)
-	name, _, _ := strings.Cut(url[strings.LastIndexByte(url, '/')+1:], "?")
-	_, err = client.Database(name).Collection("schema").UpdateOne(t.Context(), bson.D{}, bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: 2}}}})
-	must(t, err)
-	must(t, client.Disconnect(t.Context()))
 	if _, err := mongostore.Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), "run a newer countersign") {
 		t.Errorf("got %v", err)
 	}
@@ -74,7 +89,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 func TestNoServer(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
-	_, err := mongostore.Open(t.Context(), "mongodb://127.0.0.1:1/countersign")
+	_, err := mongostore.Open(t.Context(), "mongodb://127.0.0.1:1/countersign") // where nobody listens
 	if !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("got %v, want %v", err, store.ErrUnavailable)
 	}
@@ -97,7 +112,7 @@ func TestServerThatDoesNotAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tap := server.Tap(t)
-			s := openAt(t, tap.URL(t.Name()))
+			s := openAt(t, tap.URL(t.Name())+"&timeoutMS=5000")
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			held, release := tap.Hold(0)
@@ -147,4 +162,70 @@ func TestServerThatComesBack(t *testing.T) {
 	if err != nil || len(events) != 2 {
 		t.Errorf("events %v (%v)", events, err)
 	}
+}
+
+// TestSweptRevocations is about what the sweeper leaves so that no position comes again, or too late.
+func TestSweptRevocations(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Start(t).URL("one")
+	s := openAt(t, url)
+	left := func(want int64) {
+		t.Helper()
+		n, err := database(t, url).Collection("revocations").CountDocuments(t.Context(), bson.D{})
+		if err != nil || n != want {
+			t.Errorf("%d documents are left (%v), want %d", n, err, want)
+		}
+		all, err := s.Revocations(t.Context(), 0, 10)
+		if err != nil || len(all) != 0 {
+			t.Errorf("revocations %v (%v)", all, err)
+		}
+	}
+	sweep := func(at time.Time) {
+		t.Helper()
+		_, err := s.DeleteExpired(t.Context(), at, 10)
+		must(t, err)
+	}
+	must(t, s.Revoke(t.Context(), store.Revocation{Key: "a", ExpiresAt: day}, store.Revocation{Key: "b", ExpiresAt: day}))
+	sweep(day)
+	left(2)
+	sweep(day.Add(59 * time.Second))
+	left(2)
+	sweep(day.Add(time.Minute))
+	left(1)
+	must(t, s.Revoke(t.Context(), store.Revocation{Key: "c", ExpiresAt: until}))
+	if all, err := s.Revocations(t.Context(), 2, 10); err != nil || len(all) != 1 || all[0].Position != 3 {
+		t.Errorf("revocations %v (%v)", all, err)
+	}
+}
+
+// TestHalfMadeUsersAreSwept is about a creator that was killed and whom nobody comes after.
+func TestHalfMadeUsersAreSwept(t *testing.T) {
+	t.Parallel()
+	server := mongotest.Start(t)
+	url := server.URL("one")
+	s, tap := openAt(t, url), server.Tap(t)
+	victim := openAt(t, tap.URL("one"))
+	u, c, _ := user(1)
+	tap.Cut(2) // the user and the reservation
+	if err := victim.CreateUser(t.Context(), u, c); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("got %v, want %v", err, store.ErrUnavailable)
+	}
+	left := func(want int64) {
+		t.Helper()
+		for _, name := range []string{"users", "reservations"} {
+			n, err := database(t, url).Collection(name).CountDocuments(t.Context(), bson.D{})
+			if err != nil || n != want {
+				t.Errorf("%s: %d documents are left (%v), want %d", name, n, err, want)
+			}
+		}
+	}
+	for _, sweep := range []struct {
+		after time.Duration
+		left  int64
+	}{{29 * time.Second, 1}, {30 * time.Second, 0}} {
+		_, err := s.DeleteExpired(t.Context(), day.Add(sweep.after), 10)
+		must(t, err)
+		left(sweep.left)
+	}
+	must(t, s.CreateUser(t.Context(), u, c))
 }

@@ -80,7 +80,7 @@ func (s *Store) newestPosition(ctx context.Context) (int64, error) {
 
 // Revoke implements [store.Revocations].
 func (s *Store) Revoke(ctx context.Context, revoked ...store.Revocation) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	b := batch{ID: rand.Text(), Revoked: revokedOf(revoked)}
 	if len(revoked) > 1 { // one document says that they are all written
@@ -112,7 +112,7 @@ func (s *Store) writeBatch(ctx context.Context, b batch) error {
 // Revocations implements [store.Revocations]. It first carries out what others have decided and, killed perhaps, not carried
 // out.
 func (s *Store) Revocations(ctx context.Context, after int64, limit int) (found []store.Revocation, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	if err := s.settleAll(ctx); err != nil {
 		return nil, fmt.Errorf("revocations: %w", err)

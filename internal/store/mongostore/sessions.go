@@ -19,7 +19,7 @@ import (
 // later finds the session and ends it, as it must. A process that is killed leaves at most a session whose tokens nobody
 // has got, and of the counters and events some not written.
 func (s *Store) CreateSession(ctx context.Context, o store.Opening) (opened store.Opened, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	events := eventsOf(o.Events)
 	if err := s.free(ctx, events); err != nil {
@@ -146,7 +146,7 @@ func lastUsedFirst(a, b sessionRecord) int {
 
 // Session implements [store.Sessions].
 func (s *Store) Session(ctx context.Context, id string) (x store.Session, u store.User, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	record, user, err := s.sessionAndUser(ctx, id)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *Store) sessionAndUser(ctx context.Context, id string) (x sessionRecord,
 
 // ListSessions implements [store.Sessions].
 func (s *Store) ListSessions(ctx context.Context, userID string) (sessions []store.Session, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	alive, err := s.stillAlive(ctx, userID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -202,7 +202,7 @@ func (s *Store) stillAlive(ctx context.Context, userID string) ([]sessionRecord,
 
 // RotateSession implements [store.Sessions]. The look at the user after it has written tells whether the session was alive then.
 func (s *Store) RotateSession(ctx context.Context, next store.Session) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	var x sessionRecord
 	err = s.sessions.FindOneAndUpdate(ctx, bson.D{{Key: "_id", Value: next.ID}, {Key: "generation", Value: next.Generation - 1}}, set(bson.D{
@@ -227,7 +227,7 @@ func (s *Store) RotateSession(ctx context.Context, next store.Session) (err erro
 
 // EndSessions implements [store.Sessions].
 func (s *Store) EndSessions(ctx context.Context, userID string, which store.Which, until time.Time) (n int, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	err = s.decide(ctx, userID, func(u *userRecord) (*change, error) {
 		alive, err := s.aliveOf(ctx, u)

@@ -2,7 +2,6 @@ package mongostore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -10,8 +9,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	"github.com/countersign-auth/countersign/internal/store"
 )
 
 // positionKept is for how long the position of a revocation that is swept stays taken: longer than a verb may be under way that
@@ -23,7 +20,7 @@ func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (mo
 	for _, sweep := range []func(context.Context, time.Time, int) (int64, error){
 		s.sweepCounters, s.sweepSessions, s.sweepRevocations, s.sweepUsers,
 	} {
-		done, err := within(ctx, func(ctx context.Context) (int64, error) { return sweep(ctx, now, limit) })
+		done, err := within(ctx, s, func(ctx context.Context) (int64, error) { return sweep(ctx, now, limit) })
 		if err != nil {
 			return false, fmt.Errorf("delete what has expired: %w", err)
 		}
@@ -33,23 +30,23 @@ func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (mo
 }
 
 // within runs a part of a verb that may take as long as a whole one.
-func within[T any](ctx context.Context, do func(context.Context) (T, error)) (v T, err error) {
-	ctx, end := begin(ctx, &err)
+func within[T any](ctx context.Context, s *Store, do func(context.Context) (T, error)) (v T, err error) {
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return do(ctx)
 }
 
 func (s *Store) sweepCounters(ctx context.Context, now time.Time, limit int) (int64, error) {
-	return deleteExpired[string](ctx, s.counters, now, limit)
+	return deleteExpired(ctx, s.counters, now, limit)
 }
 
 func (s *Store) sweepSessions(ctx context.Context, now time.Time, limit int) (int64, error) {
-	return deleteExpired[string](ctx, s.sessions, now, limit)
+	return deleteExpired(ctx, s.sessions, now, limit)
 }
 
 // deleteExpired deletes at most limit documents that have expired, and returns how many there were.
-func deleteExpired[ID any](ctx context.Context, in *mongo.Collection, now time.Time, limit int) (int64, error) {
-	ids, err := expired[ID](ctx, in, now, limit)
+func deleteExpired(ctx context.Context, in *mongo.Collection, now time.Time, limit int) (int64, error) {
+	ids, err := expired[string](ctx, in, now, limit)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
@@ -114,7 +111,7 @@ func (s *Store) sweepUsers(ctx context.Context, now time.Time, limit int) (done 
 		return 0, err
 	}
 	for i := range users {
-		if err := s.abandon(ctx, &users[i]); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := s.abandon(ctx, &users[i]); err != nil {
 			return done, err
 		}
 		done++

@@ -15,14 +15,14 @@ import (
 
 // User implements [store.Users].
 func (s *Store) User(ctx context.Context, id string) (u store.User, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return s.user(ctx, "_id", id)
 }
 
 // UserByEmail implements [store.Users].
 func (s *Store) UserByEmail(ctx context.Context, key string) (u store.User, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return s.user(ctx, "email_key", key)
 }
@@ -40,7 +40,7 @@ func (s *Store) user(ctx context.Context, field, value string) (store.User, erro
 
 // UpdateUser implements [store.Users].
 func (s *Store) UpdateUser(ctx context.Context, u store.User, revoked ...store.Revocation) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	for {
 		err := s.updateUser(ctx, userOf(u), revokedOf(revoked))
@@ -79,7 +79,7 @@ func (s *Store) updateUser(ctx context.Context, r userRecord, revoked []revoked)
 
 // DeleteUser implements [store.Users].
 func (s *Store) DeleteUser(ctx context.Context, id string, until time.Time) (err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	return s.decide(ctx, id, func(u *userRecord) (*change, error) {
 		return &change{
@@ -92,7 +92,7 @@ func (s *Store) DeleteUser(ctx context.Context, id string, until time.Time) (err
 
 // ListUsers implements [store.Directory].
 func (s *Store) ListUsers(ctx context.Context, after string, limit int) (users []store.User, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	records, err := all[userRecord](ctx, s.users, bson.D{greater("_id", after), missing("state")}, page("_id", limit))
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *Store) ListUsers(ctx context.Context, after string, limit int) (users [
 
 // SearchUsers implements [store.Directory].
 func (s *Store) SearchUsers(ctx context.Context, prefix, after string, limit int) (users []store.User, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	if !utf8.ValidString(prefix) {
 		return nil, nil
@@ -133,7 +133,7 @@ func usersOf(records []userRecord) (users []store.User) {
 
 // Credential implements [store.Credentials].
 func (s *Store) Credential(ctx context.Context, method, key string) (c store.Credential, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	c, _, err = s.credential(ctx, method, key)
 	return c, err
@@ -159,7 +159,7 @@ func (s *Store) credential(ctx context.Context, method, key string) (store.Crede
 
 // Candidate implements [store.Logins].
 func (s *Store) Candidate(ctx context.Context, method, key string, now time.Time, counters ...string) (c store.Candidate, err error) {
-	ctx, end := begin(ctx, &err)
+	ctx, end := s.begin(ctx, &err)
 	defer end()
 	c.Credential, c.User, err = s.credential(ctx, method, key)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

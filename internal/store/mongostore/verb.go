@@ -16,12 +16,12 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
-// patience is how long a verb may take.
-const patience = 5 * time.Second
+// defaultPatience is how long a verb may take, unless the URL says it by timeoutMS.
+const defaultPatience = 5 * time.Second
 
 // begin begins a verb, which has the returned context, and calls end with what it has come to in err.
-func begin(ctx context.Context, err *error) (within context.Context, end func()) {
-	within, cancel := context.WithTimeout(ctx, patience)
+func (s *Store) begin(ctx context.Context, err *error) (within context.Context, end func()) {
+	within, cancel := context.WithTimeout(ctx, s.patience)
 	return within, func() {
 		cancel()
 		*err = translate(ctx, *err)

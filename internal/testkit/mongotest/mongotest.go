@@ -36,11 +36,12 @@ func Start(t testing.TB) *Server {
 	if path, err := exec.LookPath("mongod"); err == nil {
 		return &Server{hosts: startMongod(t, path)}
 	}
-	return &Server{hosts: serve(t, &proxy{server: startMongowire(t), serial: true}), query: polled}
+	return &Server{hosts: serve(t, &proxy{server: startMongowire(t), serial: true}), query: emulated}
 }
 
-// polled keeps the driver from having the server answer one request again and again, which a proxy could not take apart.
-const polled = "serverMonitoringMode=poll"
+// emulated are the options for FerretDB. They keep the driver from having the server answer one request again and again, which
+// a proxy could not take apart; and they give verbs more time, as commands wait for each other on a machine that is busy with tests.
+const emulated = "serverMonitoringMode=poll&timeoutMS=60000"
 
 // URL returns the URL of a database on the server. The name may be any text; each has a database of its own.
 func (s *Server) URL(name string) string {

@@ -15,13 +15,13 @@ import (
 // proxy passes commands on to a server and its replies back.
 type proxy struct {
 	server string
-	// serial lets one command at a time through, over all connections: MongoDB's promise for single documents, which FerretDB
-	// does not keep. It also gives a violation of a unique index by an update the code that MongoDB gives it.
+	// serial lets one command at a time through to each database, over all connections: MongoDB's promise for single documents,
+	// which FerretDB does not keep. It also gives a violation of a unique index by an update the code that MongoDB gives it.
 	serial bool
-	one    sync.Mutex // of serial
 
 	mu    sync.Mutex
-	conns map[net.Conn]bool // nil when it has broken down
+	locks map[string]*sync.Mutex // of serial, by databases
+	conns map[net.Conn]bool      // nil when it has broken down
 	// next, if any, is asked about the command that comes after left others, and says whether it goes on.
 	next func() bool
 	left int
@@ -55,7 +55,7 @@ func serve(t testing.TB, p *proxy) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.conns = map[net.Conn]bool{}
+	p.conns, p.locks = map[net.Conn]bool{}, map[string]*sync.Mutex{}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
@@ -139,8 +139,9 @@ func (p *proxy) connect(client net.Conn) {
 // exchange sends a request and returns the reply, which is empty when none is asked for.
 func (p *proxy) exchange(server net.Conn, request []byte) ([]byte, error) {
 	if p.serial {
-		p.one.Lock()
-		defer p.one.Unlock()
+		lock := p.lock(request)
+		lock.Lock()
+		defer lock.Unlock()
 	}
 	if _, err := server.Write(request); err != nil {
 		return nil, err
@@ -153,6 +154,20 @@ func (p *proxy) exchange(server net.Conn, request []byte) ([]byte, error) {
 		reply = withDuplicateKey(reply)
 	}
 	return reply, err
+}
+
+// lock returns what there is one of for the database of a request.
+func (p *proxy) lock(request []byte) *sync.Mutex {
+	name := ""
+	if doc := document(request); doc != nil {
+		name, _ = doc.Lookup("$db").StringValueOK()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.locks[name] == nil {
+		p.locks[name] = new(sync.Mutex)
+	}
+	return p.locks[name]
 }
 
 // The wire protocol: a header of length, request id, response id and opcode; an OP_MSG goes on with flags and, after a byte
