@@ -32,7 +32,8 @@ It needs no configuration and keeps its users in an SQLite file below ./counters
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee: %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serveCommand(w), configCommand(w), userCommand(w), tokenCommand(w), keyCommand(w), auditCommand(w), hashCommand(), versionCommand())
+	root.AddCommand(serveCommand(w), configCommand(w), userCommand(w), tokenCommand(w), keyCommand(w), auditCommand(w), hashCommand(),
+		backupCommand(w), restoreCommand(w), migrateCommand(w), doctorCommand(w), versionCommand())
 	return root
 }
 
@@ -149,11 +150,15 @@ func (s *settings) open(cmd *cobra.Command, w *world, create bool) (*app.App, er
 	}
 	if file := cfg.DatabasePath(); file != "" && !exists(file) {
 		if !create {
-			return nil, fmt.Errorf("there is no database at %s: name its folder with --data, or start `countersign serve` once", file)
+			return nil, errNoDatabase(file)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "making a new database at %s\n", file)
 	}
 	return app.Open(cmd.Context(), cfg, cfg.Listen, slog.New(slog.DiscardHandler), nil)
+}
+
+func errNoDatabase(file string) error {
+	return fmt.Errorf("there is no database at %s: name its folder with --data, or start `countersign serve` once", file)
 }
 
 func exists(path string) bool {

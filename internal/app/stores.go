@@ -9,6 +9,14 @@ import (
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
 )
 
+// openAsIs opens the database that is there without bringing its schema up to date, where that makes a difference.
+func openAsIs(ctx context.Context, cfg *config.Config) (store.Store, error) {
+	if cfg.DatabaseKind() == config.SQLite {
+		return sqlstore.OpenAsIs(cfg.DatabasePath())
+	}
+	return openStore(ctx, cfg)
+}
+
 // openStore opens the database that the configuration names. A new kind of store is a folder below internal/store and
 // a case here; config.Validate knows which URLs are possible.
 func openStore(ctx context.Context, cfg *config.Config) (store.Store, error) {

@@ -4,9 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/countersign-auth/countersign/internal/store"
 )
 
-// Schema returns the version of the database's schema, and the newest that this binary knows. It changes nothing.
+var _ store.Versioned = (*Store)(nil)
+
+// Schema implements [store.Versioned].
 func (s *Store) Schema(ctx context.Context) (current, newest int64, err error) {
 	return schema(ctx, s.read.db)
 }
