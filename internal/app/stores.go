@@ -11,10 +11,14 @@ import (
 
 // openAsIs opens the database that is there without bringing its schema up to date, where that makes a difference.
 func openAsIs(ctx context.Context, cfg *config.Config) (store.Store, error) {
-	if cfg.DatabaseKind() == config.SQLite {
+	switch cfg.DatabaseKind() {
+	case config.SQLite:
 		return sqlstore.OpenAsIs(cfg.DatabasePath())
+	case config.PostgreSQL:
+		return sqlstore.OpenPostgresAsIs(ctx, cfg.Database, cfg.DatabaseMaxConnections)
+	default:
+		return openStore(ctx, cfg)
 	}
-	return openStore(ctx, cfg)
 }
 
 // openStore opens the database that the configuration names. A new kind of store is a folder below internal/store and
