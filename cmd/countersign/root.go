@@ -33,8 +33,9 @@ It needs no configuration and keeps its users in an SQLite file below ./counters
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee: %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serveCommand(w), configCommand(w), userCommand(w), tokenCommand(w), keyCommand(w), auditCommand(w),
-		importCommand(w), exportCommand(w), seedCommand(w), hashCommand(), versionCommand())
+	root.AddCommand(serveCommand(w), configCommand(w), userCommand(w), tokenCommand(w), keyCommand(w), auditCommand(w), hashCommand(),
+		importCommand(w), exportCommand(w), seedCommand(w), backupCommand(w), restoreCommand(w), migrateCommand(w), doctorCommand(w),
+		versionCommand())
 	return root
 }
 
@@ -172,11 +173,15 @@ func (s *settings) database(cmd *cobra.Command, w *world, create bool) (*config.
 	}
 	if file := cfg.DatabasePath(); file != "" && !exists(file) {
 		if !create {
-			return nil, fmt.Errorf("there is no database at %s: name its folder with --data, or start `countersign serve` once", file)
+			return nil, errNoDatabase(file)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "making a new database at %s\n", file)
 	}
 	return cfg, nil
+}
+
+func errNoDatabase(file string) error {
+	return fmt.Errorf("there is no database at %s: name its folder with --data, or start `countersign serve` once", file)
 }
 
 func exists(path string) bool {

@@ -9,6 +9,18 @@ import (
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
 )
 
+// openAsIs opens the database that is there without bringing its schema up to date, where that makes a difference.
+func openAsIs(ctx context.Context, cfg *config.Config) (store.Store, error) {
+	switch cfg.DatabaseKind() {
+	case config.PostgreSQL:
+		return sqlstore.OpenPostgresAsIs(ctx, cfg.Database, cfg.DatabaseMaxConnections)
+	case config.SQLite:
+		return sqlstore.OpenAsIs(cfg.DatabasePath())
+	default:
+		return OpenStore(ctx, cfg)
+	}
+}
+
 // OpenStore opens the database that the configuration names, and makes nothing in it but its tables: it is for those who move
 // what is in it, and [Open] for all others. A new kind of store is a folder below internal/store and a case here; package
 // config knows which URLs are possible.
