@@ -127,9 +127,9 @@ func TestNoSessionForAStaleLogin(t *testing.T) {
 		if err := c.meanwhile(id); err != nil {
 			t.Fatal(err)
 		}
-		_, tokens, err := s.App.Sessions.Open(t.Context(), session.Login{User: read})
-		if !errors.Is(err, c.want) || tokens.Refresh != "" || tokens.Access.Token != "" {
-			t.Errorf("%s: tokens %v, error %v", name, tokens.Refresh != "", err)
+		opened, err := s.App.Sessions.Open(t.Context(), session.Login{User: read})
+		if !errors.Is(err, c.want) || opened.Tokens.Refresh != "" || opened.Tokens.Access.Token != "" {
+			t.Errorf("%s: tokens %v, error %v", name, opened.Tokens.Refresh != "", err)
 		}
 		if list, err := s.App.Store.ListSessions(t.Context(), id); err != nil || len(list) != 0 {
 			t.Errorf("%s: %d sessions (%v)", name, len(list), err)

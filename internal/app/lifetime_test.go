@@ -94,7 +94,7 @@ func endedFor(t *testing.T, clock *testkit.Clock, by, at *app.App, ttl time.Dura
 			t.Fatal(err)
 		}
 	}
-	_, tokens, err := by.Sessions.Open(t.Context(), session.Login{User: u})
+	opened, err := by.Sessions.Open(t.Context(), session.Login{User: u})
 	if err == nil {
 		err = at.Sessions.End(t.Context(), u.ID, store.Which{})
 	}
@@ -106,7 +106,7 @@ func endedFor(t *testing.T, clock *testkit.Clock, by, at *app.App, ttl time.Dura
 		t.Fatal(err)
 	}
 	fresh := openTTL(t, by.Config.Data, clock, "15m") // which knows what the store has
-	tok, err := fresh.Tokens.Verify(t.Context(), tokens.Access.Token)
+	tok, err := fresh.Tokens.Verify(t.Context(), opened.Tokens.Access.Token)
 	if err != nil {
 		t.Fatal(err)
 	}

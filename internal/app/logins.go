@@ -44,7 +44,7 @@ func (a *App) openLogins(keys func(purpose string) []byte) (err error) {
 		return err
 	}
 	flow := login.NewFlow(login.Config{
-		Users: a.Store, Sessions: a.Sessions, Logins: a.Logins, Devices: devices, Spray: spray, Audit: a.Audit,
+		Store: a.Store, Sessions: a.Sessions, Logins: a.Logins, Devices: devices, Spray: spray, Audit: a.Audit,
 		SubjectKey: keys("subject"), Log: a.log, Now: a.now,
 	})
 	a.Passwords = withpassword.New(withpassword.Config{

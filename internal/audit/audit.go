@@ -74,13 +74,26 @@ func (l *Log) Record(ctx context.Context, e store.Event) error {
 	if err != nil {
 		return err
 	}
-	l.say(ctx, e) // before the commit: if that fails, the line is all there is
+	l.Say(ctx, e) // before the commit: if that fails, the line is all there is
 	select {
 	case <-b.done:
 		return b.err
 	case <-ctx.Done():
 		return fmt.Errorf("audit: %w", ctx.Err())
 	}
+}
+
+// Stamp fills ID, At and Count of an event that is to be written in one commit with what it tells of. Say then tells the
+// server's log.
+func (l *Log) Stamp(e store.Event) (store.Event, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return e, errClosed
+	}
+	e.Count = 1
+	err := l.stamp(&e)
+	return e, err
 }
 
 // Done records what has been done and is not taken back, whether its client still waits or not. That it cannot be recorded
@@ -169,8 +182,8 @@ func Before(t time.Time) string {
 	return hex[:8] + "-" + hex[8:]
 }
 
-// say writes e to the server's log, without what tells accounts apart.
-func (l *Log) say(ctx context.Context, e store.Event) {
+// Say writes e to the server's log, without what tells accounts apart.
+func (l *Log) Say(ctx context.Context, e store.Event) {
 	l.log.LogAttrs(ctx, slog.LevelInfo, "audit", slog.String("kind", e.Kind), slog.String("method", e.Method),
 		slog.String("result", e.Result), slog.String("reason", e.Reason), slog.String("user", e.UserID),
 		slog.String("client", e.Client), slog.String("request_id", e.RequestID), slog.Int64("count", e.Count))

@@ -105,7 +105,7 @@ func (l *Log) flush(ctx context.Context) error {
 		return err
 	}
 	for _, e := range r.unwritten {
-		l.say(ctx, e)
+		l.Say(ctx, e)
 	}
 	return l.writeRefusals(ctx)
 }

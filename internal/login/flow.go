@@ -40,9 +40,11 @@ type Attempt struct {
 	// cheap: a flood gets no further. Release is called when the check begins or is not to be. Nil means that there
 	// is always a place.
 	Reserve func() (release func(), err error)
-	// Verify checks the credential and returns it; false when it is not right. It does the same work whether the user
-	// exists or not. An error is a technical fault, or says that nothing was checked.
-	Verify func(ctx context.Context) (c store.Credential, ok bool, err error)
+	// Key is what the method would know the user's credential by. There may be none.
+	Key string
+	// Verify checks the credential of that key, which is empty when there is none; false when it is not right. It does the
+	// same work in both cases. An error is a technical fault, or says that nothing was checked.
+	Verify func(ctx context.Context, c store.Credential) (ok bool, err error)
 	// Passed, if set, is called when the login is certain, for what the method does then. It returns the credential as
 	// it is after that.
 	Passed func(ctx context.Context, c store.Credential) store.Credential
@@ -80,7 +82,7 @@ type Session struct {
 
 // Config is what a Flow is made of. Every field is required.
 type Config struct {
-	Users    store.Users
+	Store    store.Logins
 	Sessions *session.Service
 	Logins   *ratelimit.Logins
 	Devices  *ratelimit.Devices
@@ -108,8 +110,8 @@ const settleTimeout = 15 * time.Second
 // checked has its consequences even if the client hangs up meanwhile.
 func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
 	var opened Session
-	err := f.attempt(ctx, "login", a, func(ctx context.Context, p passed) (err error) {
-		opened, err = f.open(ctx, a, p)
+	err := f.attempt(ctx, "login", a, func(ctx context.Context, t *trial, p passed) (err error) {
+		opened, err = t.open(ctx, p)
 		return err
 	})
 	return opened, err
@@ -119,9 +121,9 @@ func (f *Flow) Attempt(ctx context.Context, a Attempt) (Session, error) {
 // they are, for what kind says. It returns the credential that was proved.
 func (f *Flow) Confirm(ctx context.Context, kind string, a Attempt) (store.User, store.Credential, error) {
 	var proved passed
-	err := f.attempt(ctx, kind, a, func(_ context.Context, p passed) error {
+	err := f.attempt(ctx, kind, a, func(ctx context.Context, t *trial, p passed) error {
 		proved = p
-		return nil
+		return t.confirmed(ctx, p.user.ID)
 	})
 	return proved.user, proved.credential, err
 }
@@ -134,8 +136,8 @@ type passed struct {
 	device string
 }
 
-// attempt verifies, and calls then if all is well.
-func (f *Flow) attempt(ctx context.Context, kind string, a Attempt, then func(context.Context, passed) error) error {
+// attempt verifies, and calls then if all is well, which settles the trial.
+func (f *Flow) attempt(ctx context.Context, kind string, a Attempt, then func(context.Context, *trial, passed) error) error {
 	release := func() {}
 	if a.Reserve != nil {
 		var err error
@@ -145,13 +147,14 @@ func (f *Flow) attempt(ctx context.Context, kind string, a Attempt, then func(co
 		defer release()
 	}
 	deviceToken, deviceID := f.device(a)
-	entry, err := f.Logins.Enter(ctx, ratelimit.Attempt{Account: a.Account, Client: a.Client.Addr, Device: deviceID})
+	entry, candidate, err := f.enter(ctx, a, deviceID)
 	if err != nil {
 		return f.refused(kind, a, err)
 	}
 	release()
-	t := trial{Flow: f, Attempt: a, kind: kind, entry: entry}
-	credential, ok, err := a.Verify(ctx)
+	t := &trial{Flow: f, Attempt: a, kind: kind, entry: entry}
+	user, credential := candidate.User, candidate.Credential
+	ok, err := a.Verify(ctx, credential)
 	hungUp := ctx.Err() != nil
 	passing := ctx
 
@@ -160,42 +163,39 @@ func (f *Flow) attempt(ctx context.Context, kind string, a Attempt, then func(co
 	if err != nil {
 		return t.unchecked(ctx, err, hungUp)
 	}
-	user, err := f.Users.User(ctx, credential.UserID) // also when it is not needed, for its time
 	switch {
 	case !ok:
-		return t.failed(ctx, credential.UserID, "wrong_credential")
-	case errors.Is(err, store.ErrNotFound): // deleted meanwhile
-		return t.failed(ctx, credential.UserID, "no_user")
-	case err != nil:
-		return fmt.Errorf("%s by %s: %w", kind, a.Method, err)
+		return t.failed(ctx, user.ID, "wrong_credential")
 	case user.Disabled():
 		return t.failed(ctx, user.ID, "disabled")
 	}
 	if a.Passed != nil {
 		credential = a.Passed(passing, credential)
 	}
-	err = then(ctx, passed{user, credential, deviceToken})
+	err = then(ctx, t, passed{user, credential, deviceToken})
 	switch {
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound): // the credential or the user changed meanwhile
 		return t.failed(ctx, user.ID, "changed_credential")
 	case err != nil:
 		return fmt.Errorf("%s by %s: %w", kind, a.Method, err)
 	}
-	return t.passed(ctx, user.ID)
+	return nil
 }
 
-// open opens the session.
-func (f *Flow) open(ctx context.Context, a Attempt, p passed) (Session, error) {
-	_, tokens, err := f.Sessions.Open(ctx, session.Login{
-		User:    p.user,
-		Proof:   store.Proof{Method: p.credential.Method, Key: p.credential.Key, Version: p.credential.Version},
-		Methods: []string{a.Proves}, Brief: a.Brief,
-		Client: session.Client{Addr: a.Client.Text(), Device: a.Client.Agent, RequestID: a.Client.RequestID},
-	})
-	if p.device == "" {
-		p.device = f.Devices.Issue(a.Account, f.Now())
+// enter lets an attempt in, and returns who it may be: both in one look into the store.
+func (f *Flow) enter(ctx context.Context, a Attempt, device string) (*ratelimit.Entry, store.Candidate, error) {
+	var candidate store.Candidate
+	looked := false
+	look := func(ctx context.Context, now time.Time, counters ...string) (_ []store.Counter, err error) {
+		candidate, err = f.Store.Candidate(ctx, a.Method, a.Key, now, counters...)
+		looked = true
+		return candidate.Counters, err
 	}
-	return Session{User: p.user, Tokens: tokens, Device: p.device}, err
+	entry, err := f.Logins.Enter(ctx, ratelimit.Attempt{Account: a.Account, Client: a.Client.Addr, Device: device, Look: look})
+	if err == nil && !looked { // nothing is counted
+		_, err = look(ctx, f.Now())
+	}
+	return entry, candidate, err
 }
 
 // device returns the client's token that is good for the account, and the id in it; nothing if there is none.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/ratelimit"
+	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/password"
 )
@@ -23,15 +24,46 @@ type trial struct {
 	entry *ratelimit.Entry
 }
 
-// passed settles an attempt that was right. Nobody is told of it before the audit log knows.
-func (t *trial) passed(ctx context.Context, userID string) error {
+// open opens the session, and settles the attempt in the same commit: nobody is told of it before the audit log knows.
+func (t *trial) open(ctx context.Context, p passed) (Session, error) {
+	event, err := t.Audit.Stamp(t.event(t.kind, t.Attempt, p.user.ID, audit.OK, ""))
+	if err != nil {
+		return Session{}, err
+	}
+	counters, now := t.entry.Passing()
+	opened, err := t.Sessions.Open(ctx, session.Login{
+		User:    p.user,
+		Proof:   store.Proof{Method: p.credential.Method, Key: p.credential.Key, Version: p.credential.Version},
+		Methods: []string{t.Proves}, Brief: t.Brief,
+		Client:   session.Client{Addr: t.Client.Text(), Device: t.Client.Agent, RequestID: t.Client.RequestID},
+		Counters: counters, CountedAt: now, Events: []store.Event{event},
+	})
+	if err != nil {
+		return Session{}, err
+	}
+	t.Audit.Say(ctx, event)
+	t.passed(ctx, p.user.ID, opened.Swapped...)
+	if p.device == "" {
+		p.device = t.Devices.Issue(t.Account, t.Now())
+	}
+	return Session{User: p.user, Tokens: opened.Tokens, Device: p.device}, nil
+}
+
+// confirmed settles an attempt that was right and opens nothing.
+func (t *trial) confirmed(ctx context.Context, userID string) error {
 	if err := t.record(ctx, userID, audit.OK, ""); err != nil {
 		return err
 	}
-	if err := t.entry.Passed(ctx); err != nil { // its owner may have to wait the longer next time, but is in
+	t.passed(ctx, userID)
+	return nil
+}
+
+// passed takes back what was counted against an attempt that was right. If that fails, its owner may have to wait the longer
+// next time, but is in.
+func (t *trial) passed(ctx context.Context, userID string, swapped ...bool) {
+	if err := t.entry.Passed(ctx, swapped...); err != nil {
 		t.warn(ctx, "a login that is right still counts as failed", userID, err)
 	}
-	return nil
 }
 
 // failed settles an attempt that was checked and is refused, and returns ErrInvalid.

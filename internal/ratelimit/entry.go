@@ -18,6 +18,7 @@ type Entry struct {
 	seen    []store.Counter
 	charges []charge
 	settled bool
+	edits   []edit // what Passing returned the counters of
 }
 
 // Failed says that the credential was checked and is wrong. What was counted stays.
@@ -26,12 +27,34 @@ func (e *Entry) Failed() { e.settled = true }
 // Passed says that the attempt logged in: it was the owner. It clears the failures of the pair or the device, and those of
 // strangers at the account if it was one itself, or if they are so many that no stranger is let in; it marks the pair as known, and takes its own count off the address. The other failures of the
 // address stay: somebody with an account of his own could clear them after each few guesses at others.
+//
+// What Passing returned may have been written already: swapped says of each of these counters whether it was.
 // An error leaves some of that undone, which is no reason to refuse the login. It goes on when ctx has ended.
-func (e *Entry) Passed(ctx context.Context) error {
+func (e *Entry) Passed(ctx context.Context, swapped ...bool) error {
 	if e.logins == nil || e.settled {
 		return nil
 	}
 	e.settled = true
+	e.logins.refused.forget(e.names.who())
+	if len(swapped) == 0 {
+		return e.logins.ledger.change(ctx, e.passing())
+	}
+	return e.logins.ledger.mend(ctx, pick(e.edits, swapped, false))
+}
+
+// Passing returns the counters as Passed would write them if nobody else did meanwhile, and the time at which, for whoever
+// can write them together with the rest of a login.
+func (e *Entry) Passing() (next []store.Counter, now time.Time) {
+	if e.logins == nil || e.settled {
+		return nil, time.Time{}
+	}
+	now = e.logins.ledger.now()
+	e.edits, next = apply(e.passing(), now)
+	return next, now
+}
+
+// passing returns what a login does to the counters.
+func (e *Entry) passing() []edit {
 	known := e.logins.policy.Known
 	var edits, rest []edit
 	charged := map[string]bool{}
@@ -65,8 +88,7 @@ func (e *Entry) Passed(ctx context.Context) error {
 			}})
 		}
 	}
-	e.logins.refused.forget(e.names.who())
-	return e.logins.ledger.change(ctx, append(edits, rest...))
+	return append(edits, rest...)
 }
 
 // Withdraw says that no credential was checked: the queue was full, the client went away, something broke. All that was

@@ -41,11 +41,11 @@ func newLedger(cfg Config) *ledger {
 	return &ledger{counters: cfg.Counters, now: cfg.Now, locks: newStripes()}
 }
 
-// reserve raises by one each counter that plan names, given those of keys, or none of them and returns a [Refusal].
+// reserve raises by one each counter that plan names, given those of keys as look reads them, or none of them and returns a [Refusal].
 // It also returns the counters as plan saw them. What of a refusal recall remembers by the time that it is this caller's turn
 // goes without a look into the store, and remember is told of a new one.
-func (l *ledger) reserve(ctx context.Context, keys []string, recall func() *Refusal, remember func(*Refusal),
-	plan func(time.Time, []store.Counter) []charge,
+func (l *ledger) reserve(ctx context.Context, keys []string, look func(context.Context, time.Time, ...string) ([]store.Counter, error),
+	recall func() *Refusal, remember func(*Refusal), plan func(time.Time, []store.Counter) []charge,
 ) ([]charge, []store.Counter, error) {
 	unlock, err := l.locks.lock(ctx, keys)
 	if err != nil {
@@ -60,7 +60,7 @@ func (l *ledger) reserve(ctx context.Context, keys []string, recall func() *Refu
 			return nil, nil, err
 		}
 		now := l.now()
-		seen, err := l.counters.Counters(ctx, now, keys...)
+		seen, err := look(ctx, now, keys...)
 		if err != nil {
 			return nil, nil, fmt.Errorf("ratelimit: %w", err)
 		}
@@ -185,16 +185,48 @@ func (l *ledger) change(ctx context.Context, edits []edit) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	keys := make([]string, len(edits))
-	for i, e := range edits {
-		keys[i] = e.seen.Key
-	}
-	unlock, err := l.locks.lock(ctx, keys)
+	unlock, err := l.locks.lock(ctx, keysOf(edits))
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	return l.rewrite(ctx, edits)
+}
+
+// mend is change for edits that others have been faster than.
+func (l *ledger) mend(ctx context.Context, edits []edit) error {
+	if len(edits) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	unlock, err := l.locks.lock(ctx, keysOf(edits))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if edits, err = l.reread(ctx, edits); err != nil {
+		return err
+	}
+	return l.rewrite(ctx, edits)
+}
+
+func keysOf(edits []edit) []string {
+	keys := make([]string, len(edits))
+	for i, e := range edits {
+		keys[i] = e.seen.Key
+	}
+	return keys
+}
+
+// apply returns those of the edits that change something, and what they make of their counters.
+func apply(edits []edit, now time.Time) (todo []edit, next []store.Counter) {
+	for _, e := range edits {
+		if c, changed := e.apply(e.seen, now); changed {
+			todo, next = append(todo, e), append(next, c)
+		}
+	}
+	return todo, next
 }
 
 // rewrite is change for a caller that has the locks. It goes on until ctx ends: what is not taken back holds up somebody
@@ -205,13 +237,7 @@ func (l *ledger) rewrite(ctx context.Context, edits []edit) error {
 			return err
 		}
 		now := l.now()
-		var todo []edit
-		var next []store.Counter
-		for _, e := range edits {
-			if c, changed := e.apply(e.seen, now); changed {
-				todo, next = append(todo, e), append(next, c)
-			}
-		}
+		todo, next := apply(edits, now)
 		if len(todo) == 0 {
 			return nil
 		}
@@ -230,11 +256,7 @@ func (l *ledger) rewrite(ctx context.Context, edits []edit) error {
 
 // reread returns the edits with the counters as they are now.
 func (l *ledger) reread(ctx context.Context, edits []edit) ([]edit, error) {
-	keys := make([]string, len(edits))
-	for i, e := range edits {
-		keys[i] = e.seen.Key
-	}
-	seen, err := l.counters.Counters(ctx, l.now(), keys...)
+	seen, err := l.counters.Counters(ctx, l.now(), keysOf(edits)...)
 	if err != nil {
 		return nil, fmt.Errorf("ratelimit: %w", err)
 	}

@@ -18,6 +18,8 @@ type Attempt struct {
 	Client netip.Addr
 	// Device is the id of a device that logged in to this account before, as [Devices.Check] returns it, or "".
 	Device string
+	// Look, if set, reads the counters, together with what else the attempt needs of the store.
+	Look func(ctx context.Context, now time.Time, keys ...string) ([]store.Counter, error)
 }
 
 // Logins throttles attempts to log in. It is safe for concurrent use, and right across the nodes on one store.
@@ -110,7 +112,11 @@ func (l *Logins) Enter(ctx context.Context, a Attempt) (*Entry, error) {
 		}
 		l.refused.remember(under, r)
 	}
-	charges, seen, err := l.ledger.reserve(ctx, n.list(), recall, remember, func(now time.Time, seen []store.Counter) []charge {
+	look := a.Look
+	if look == nil {
+		look = l.ledger.counters.Counters
+	}
+	charges, seen, err := l.ledger.reserve(ctx, n.list(), look, recall, remember, func(now time.Time, seen []store.Counter) []charge {
 		return l.policy.charges(n, seen, now)
 	})
 	if err != nil {

@@ -77,11 +77,17 @@ func TestParallelLoginsOnTwoNodesLeaveNothing(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			settle := e.Passed
-			if i%4 > 1 {
-				settle = e.Withdraw
+			switch i / 2 % 3 {
+			case 0:
+				err = e.Passed(t.Context())
+			case 1:
+				err = e.Withdraw(t.Context())
+			case 2: // as a login that writes the counters together with its session
+				next, now := e.Passing()
+				swapped, swapErr := s.SwapCounters(t.Context(), now, next...)
+				err = errors.Join(swapErr, e.Passed(t.Context(), swapped...))
 			}
-			if err := settle(t.Context()); err != nil {
+			if err != nil {
 				t.Error(err)
 			}
 		})

@@ -44,7 +44,7 @@ func (s *Signups) Enter(ctx context.Context, client netip.Addr) (*Signup, error)
 		return nil, r
 	}
 	remember := func(r *Refusal) { s.refused.remember(keys[0], r) }
-	charges, _, err := s.ledger.reserve(ctx, keys, recall, remember, func(_ time.Time, seen []store.Counter) []charge {
+	charges, _, err := s.ledger.reserve(ctx, keys, s.ledger.counters.Counters, recall, remember, func(_ time.Time, seen []store.Counter) []charge {
 		list := make([]charge, len(seen))
 		for i, c := range seen {
 			list[i] = charge{rule: rules[i], reason: ReasonAddress, gates: true, before: c}

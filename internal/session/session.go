@@ -108,6 +108,18 @@ type Login struct {
 	// Brief says that the session is not to be remembered.
 	Brief  bool
 	Client Client
+	// Counters are swapped, as they were at CountedAt, and Events appended, in the commit that opens the session.
+	Counters  []store.Counter
+	CountedAt time.Time
+	Events    []store.Event
+}
+
+// Opened is a new session.
+type Opened struct {
+	Session store.Session
+	Tokens  Tokens
+	// Swapped says of each of the login's Counters whether it was written.
+	Swapped []bool
 }
 
 // Tokens are what the holder of a session has.
@@ -124,10 +136,10 @@ func NewEpoch() string { return rand.Text() }
 
 // Open opens a session. It returns [store.ErrConflict] when the credential has changed since it was proved, or when the
 // user was disabled or all their sessions ended since they were read; [store.ErrNotFound] when the user is gone.
-func (s *Service) Open(ctx context.Context, l Login) (store.Session, Tokens, error) {
+func (s *Service) Open(ctx context.Context, l Login) (Opened, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return store.Session{}, Tokens{}, err
+		return Opened{}, err
 	}
 	now := s.Now().UTC()
 	t := newRefreshToken(id, 1)
@@ -138,20 +150,21 @@ func (s *Service) Open(ctx context.Context, l Login) (store.Session, Tokens, err
 		AuthAt: now, CreatedAt: now, LastUsedAt: now,
 	}
 	record.ExpiresAt = s.expiry(record, now)
-	_, err = s.Store.CreateSession(ctx, store.Opening{
+	opened, err := s.Store.CreateSession(ctx, store.Opening{
 		Session: record, Proof: l.Proof, Limit: s.Limits.PerUser, Until: s.until(now),
+		Counters: l.Counters, Now: l.CountedAt, Events: l.Events,
 	})
 	if err != nil {
-		return store.Session{}, Tokens{}, fmt.Errorf("open a session: %w", err)
+		return Opened{}, fmt.Errorf("open a session: %w", err)
 	}
 	s.counts.opened.Add(1)
-	if s.Limits.PerUser > 0 {
-		if err := s.synced(ctx); err != nil { // of those that had to go for this one
+	if opened.Ended > 0 {
+		if err := s.synced(ctx); err != nil {
 			s.Log.LogAttrs(ctx, slog.LevelWarn, "a session was opened, and others may have ended", slog.Any("error", err))
 		}
 	}
 	tokens, err := s.tokens(record, l.User, t, now)
-	return record, tokens, err
+	return Opened{Session: record, Tokens: tokens, Swapped: opened.Swapped}, err
 }
 
 // tokens mints the access token that goes with a refresh token.

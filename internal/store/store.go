@@ -232,8 +232,8 @@ type Credentials interface {
 type Sessions interface {
 	// CreateSession writes a session with what else its login leaves behind. ErrNotFound when there is no such user;
 	// ErrConflict when the user is disabled or has another epoch than the session, or when the proof no longer holds. Then
-	// nothing is written. Swapped says of each counter what SwapCounters does.
-	CreateSession(ctx context.Context, o Opening) (swapped []bool, err error)
+	// nothing is written.
+	CreateSession(ctx context.Context, o Opening) (Opened, error)
 	// Session returns the session of that id and its user.
 	Session(ctx context.Context, id string) (Session, User, error)
 	// ListSessions returns the sessions of a user, the one used last first.
@@ -260,6 +260,14 @@ type Opening struct {
 	Counters []Counter
 	Now      time.Time
 	Events   []Event
+}
+
+// Opened is what came of an Opening.
+type Opened struct {
+	// Ended is how many other sessions were ended because of the limit.
+	Ended int
+	// Swapped says of each counter whether it was written, as SwapCounters does.
+	Swapped []bool
 }
 
 // Which selects sessions by their ids. The zero value selects all.

@@ -116,25 +116,25 @@ func (s *Service) create(ctx context.Context, hasher Hasher, address login.Addre
 	// From here on it is done to its end, whether the client still waits or not.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
+	event := s.event(client, address)
+	event.Result, event.UserID = audit.OK, user.ID
+	if event, err = s.Audit.Stamp(event); err != nil {
+		return store.User{}, fmt.Errorf("sign up: %w", err)
+	}
 	err = s.Users.CreateUser(ctx, user, store.Credential{
 		UserID: user.ID, Method: Method, Key: address.Key, Data: data{Hash: hash}.encode(),
 		CreatedAt: user.CreatedAt, UpdatedAt: user.UpdatedAt, Version: 1,
-	})
-	event := s.event(client, address)
-	event.Result, event.UserID = audit.OK, user.ID
-	if errors.Is(err, store.ErrExists) {
-		err = ErrTaken
-		event.Result, event.Reason, event.UserID = audit.Failed, "email_taken", ""
-	} else if err != nil {
+	}, event)
+	switch {
+	case errors.Is(err, store.ErrExists):
+		taken := s.event(client, address)
+		taken.Result, taken.Reason = audit.Failed, "email_taken"
+		s.Audit.Done(ctx, taken)
+		return store.User{}, ErrTaken
+	case err != nil:
 		return store.User{}, fmt.Errorf("sign up: %w", err)
 	}
-	// What is done is done, and an answer that denies it helps nobody.
-	if auditErr := s.Audit.Record(ctx, event); auditErr != nil {
-		s.Log.LogAttrs(ctx, slog.LevelError, "a sign-up is not in the audit log", slog.String("user", event.UserID), slog.Any("error", auditErr))
-	}
-	if err != nil {
-		return store.User{}, err
-	}
+	s.Audit.Say(ctx, event)
 	return user, nil
 }
 

@@ -107,9 +107,9 @@ func (s *Service) attempt(account, key, pw string, client login.Client) login.At
 	hasher := s.Hasher(claim(client, account))
 	return login.Attempt{
 		Method: Method, Proves: "pwd", Client: client, Account: account, Guess: pw,
-		Reserve: hasher.Reserve,
-		Verify: func(ctx context.Context) (store.Credential, bool, error) {
-			return s.verify(ctx, hasher, key, pw)
+		Reserve: hasher.Reserve, Key: key,
+		Verify: func(ctx context.Context, c store.Credential) (bool, error) {
+			return check(ctx, hasher, c, pw)
 		},
 		Passed: func(ctx context.Context, c store.Credential) store.Credential {
 			return s.renewIfNeeded(ctx, hasher, c, pw)
@@ -122,25 +122,29 @@ func claim(client login.Client, account string) password.Claim {
 	return password.Claim{Client: client.Network(), Subject: account}
 }
 
-// verify checks the password of the user with that address, and returns the credential that it found. It does the same
-// work whether the address has a user or not. Key is empty when what was given is no address; nobody has that one.
-func (s *Service) verify(ctx context.Context, hasher Hasher, key, pw string) (c store.Credential, ok bool, err error) {
-	c, err = s.Users.Credential(ctx, Method, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return c, false, hasher.VerifyAbsent(ctx, pw)
-	}
-	if err != nil {
-		return c, false, err
+// check reports whether a password is that of a credential. It does the same work for an empty one, which stands for a user
+// who is not there, or has no password.
+func check(ctx context.Context, hasher Hasher, c store.Credential, pw string) (bool, error) {
+	if c.Method == "" {
+		return false, hasher.VerifyAbsent(ctx, pw)
 	}
 	d, err := decode(c)
 	if err != nil {
+		return false, err
+	}
+	if d.Imported {
+		return hasher.VerifyImported(ctx, d.Hash, pw)
+	}
+	return hasher.Verify(ctx, d.Hash, pw)
+}
+
+// verify checks the password of the user with that address, and returns the credential as it is now.
+func (s *Service) verify(ctx context.Context, hasher Hasher, key, pw string) (c store.Credential, ok bool, err error) {
+	c, err = s.Users.Credential(ctx, Method, key)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return c, false, err
 	}
-	check := hasher.Verify
-	if d.Imported {
-		check = hasher.VerifyImported
-	}
-	ok, err = check(ctx, d.Hash, pw)
+	ok, err = check(ctx, hasher, c, pw)
 	return c, ok, err
 }
 

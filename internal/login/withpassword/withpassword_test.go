@@ -85,7 +85,7 @@ func newService(t *testing.T) (*withpassword.Service, store.Store, *counter) {
 		t.Fatal(err)
 	}
 	flow := login.NewFlow(login.Config{
-		Users: s, Sessions: sessions, Logins: logins, Devices: devices, Spray: spray, Audit: events, SubjectKey: key, Log: log, Now: time.Now,
+		Store: s, Sessions: sessions, Logins: logins, Devices: devices, Spray: spray, Audit: events, SubjectKey: key, Log: log, Now: time.Now,
 	})
 	return withpassword.New(withpassword.Config{
 		Users: s, Hasher: func(password.Claim) withpassword.Hasher { return c }, Flow: flow, Signups: signups, Audit: events, Log: log,

@@ -58,10 +58,10 @@ func (r *sessionRow) result() (x store.Session, err error) {
 }
 
 // CreateSession implements [store.Sessions].
-func (s *Store) CreateSession(ctx context.Context, o store.Opening) (swapped []bool, err error) {
+func (s *Store) CreateSession(ctx context.Context, o store.Opening) (done store.Opened, err error) {
 	args, err := sessionArgs(o.Session)
 	if err != nil {
-		return nil, err
+		return store.Opened{}, err
 	}
 	args = append(args, o.Proof.Method, o.Proof.Key, o.Proof.Version)
 	err = s.commit(ctx, func(w *writer) error {
@@ -73,16 +73,19 @@ func (s *Store) CreateSession(ctx context.Context, o store.Opening) (swapped []b
 			return w.conflictIf(hasUser, o.Session.UserID)
 		}
 		if o.Limit > 0 {
-			if _, err := endSessions(w, o.Until, deleteSurplus, o.Session.UserID, o.Session.ID, o.Limit-1); err != nil {
+			if done.Ended, err = endSessions(w, o.Until, deleteSurplus, o.Session.UserID, o.Session.ID, o.Limit-1); err != nil {
 				return err
 			}
 		}
-		if swapped, err = swapCounters(w, o.Now, o.Counters); err != nil {
+		if done.Swapped, err = swapCounters(w, o.Now, o.Counters); err != nil {
 			return err
 		}
 		return appendEvents(w, o.Events)
 	})
-	return swapped, err
+	if err != nil {
+		return store.Opened{}, err
+	}
+	return done, nil
 }
 
 // sessionArgs returns the values of the columns of a session.

@@ -32,7 +32,16 @@ func Run(t *testing.T, open func(t *testing.T, place string) store.Store) {
 		{"delete", deleteUser},
 		{"delete with revocations", deleteUserRevoking},
 		{"list", list},
+		{"search by address", search},
+		{"create with events", createWithEvents},
+		{"add a credential", addCredential},
+		{"accounts: round trip", accountRoundTrip},
+		{"accounts: taken", takenAccounts},
+		{"accounts: many", manyAccounts},
+		{"archive: counters and secrets", listAll},
+		{"candidate", candidate},
 		{"sessions: round trip", sessionRoundTrip},
+		{"sessions: with counters and events", openingWithMore},
 		{"sessions: create", createSession},
 		{"sessions: of a user who is no longer as at the login", staleLogin},
 		{"sessions: none is opened for a user who is being disabled", loginsAndDisabling},
@@ -126,7 +135,7 @@ func onlyWinner(t *testing.T, errs []error, losers error) int {
 }
 
 func cancellation(t *testing.T, s store.Store) {
-	create(t, s, 1)
+	_, c0 := create(t, s, 1)
 	x := login(t, s, session(1, 1))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -134,6 +143,12 @@ func cancellation(t *testing.T, s store.Store) {
 	_, userErr := s.User(ctx, "id-001")
 	_, mailErr := s.UserByEmail(ctx, "user1@example.com")
 	_, usersErr := s.ListUsers(ctx, "", 1)
+	_, searchErr := s.SearchUsers(ctx, "u", "", 1)
+	_, accountsErr := s.Accounts(ctx, "", 1)
+	_, addErr := s.AddAccounts(ctx, account(3))
+	_, listCountersErr := s.ListCounters(ctx, "", 1)
+	_, listSecretsErr := s.ListSecrets(ctx)
+	_, candidateErr := s.Candidate(ctx, c0.Method, c0.Key, day, "c")
 	_, credentialErr := s.Credential(ctx, "password", "x")
 	_, _, sessionErr := s.Session(ctx, x.ID)
 	_, sessionsErr := s.ListSessions(ctx, x.UserID)
@@ -150,7 +165,8 @@ func cancellation(t *testing.T, s store.Store) {
 	next.Generation++
 	for name, err := range map[string]error{
 		"CreateUser": s.CreateUser(ctx, u, c), "User": userErr, "UserByEmail": mailErr, "UpdateUser": s.UpdateUser(ctx, u),
-		"DeleteUser": s.DeleteUser(ctx, "id-001", day), "ListUsers": usersErr, "Credential": credentialErr, "UpdateCredential": s.UpdateCredential(ctx, c),
+		"DeleteUser": s.DeleteUser(ctx, "id-001", day), "ListUsers": usersErr, "SearchUsers": searchErr, "Accounts": accountsErr, "AddAccounts": addErr, "ListCounters": listCountersErr,
+		"ListSecrets": listSecretsErr, "Candidate": candidateErr, "AddCredential": s.AddCredential(ctx, c), "Credential": credentialErr, "UpdateCredential": s.UpdateCredential(ctx, c),
 		"ChangeCredential": s.ChangeCredential(ctx, c, "", day), "CreateSession": open(ctx, s, session(2, 1), store.Proof{}, 1, day),
 		"Session": sessionErr, "ListSessions": sessionsErr, "RotateSession": s.RotateSession(ctx, next), "EndSessions": endErr,
 		"Revocations": revocationsErr, "AddKey": s.AddKey(ctx, store.SigningKey{ID: "k", Private: []byte{}}, ""), "SigningKeys": keysErr,
