@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -78,13 +79,22 @@ func (c *crowd) live(client int) {
 
 // insist asks until it is told what has become of it. Doubt says that an earlier attempt may have been done. It reports
 // false, and an error to the test, when it is not told in time.
+//
+// A login that was cut off counts as failed, and after five of them a client is told to wait.
 func (x *site) insist(r request) (a answer, doubt, ok bool) {
 	for begun := time.Now(); time.Since(begun) < patience; time.Sleep(pause) {
 		a, err := x.ask(r)
-		if err == nil && a.status != http.StatusServiceUnavailable {
+		switch {
+		case err != nil:
+			doubt = true
+		case a.status == http.StatusTooManyRequests && doubt:
+			wait, _ := strconv.Atoi(a.retryAfter)
+			time.Sleep(time.Duration(wait) * time.Second)
+		case a.status != http.StatusServiceUnavailable:
 			return a, doubt, true
+		case a.Code == "database_unavailable": // others say that nothing was done
+			doubt = true
 		}
-		doubt = doubt || err != nil || a.Code == "database_unavailable" // others say that nothing was done
 	}
 	x.t.Errorf("%s is not answered for %v", r.path, patience)
 	return a, doubt, false

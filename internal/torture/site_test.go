@@ -94,7 +94,7 @@ func (x *site) ask(r request) (a answer, err error) {
 		return a, x.missed(r, err)
 	}
 	a.status, a.body, a.retryAfter = res.StatusCode, string(body), res.Header.Get("Retry-After")
-	if len(body) > 0 {
+	if strings.HasSuffix(res.Header.Get("Content-Type"), "json") {
 		if err := json.Unmarshal(body, &a); err != nil {
 			x.t.Errorf("%s: %d with half a body %q: %v", r.path, a.status, body, err)
 		}

@@ -192,8 +192,11 @@ func translate(err error) error {
 		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 			return fmt.Errorf("%w: %w", store.ErrExists, err)
 		}
-		if e.Code()&0xff == sqlite3.SQLITE_BUSY {
+		switch e.Code() & 0xff { // without what extends it
+		case sqlite3.SQLITE_BUSY:
 			return fmt.Errorf("%w: %w", store.ErrBusy, err)
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+			return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		}
 	}
 	return err
