@@ -49,6 +49,8 @@ type App struct {
 	steady func() time.Time // never ahead, unlike now
 	// longest is the time.Duration that a token was made for which may be out, here or elsewhere.
 	longest atomic.Int64
+	// lifetimeChanged has something in it when the record of that is to be read at once.
+	lifetimeChanged chan struct{}
 }
 
 // Open opens the store and makes the services. Addr is where the server listens, or would: it is the issuer until one
@@ -58,7 +60,7 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if now == nil {
 		now, steady = time.Now, newSteadyClock()
 	}
-	a := &App{Config: cfg, log: log, now: now, steady: steady}
+	a := &App{Config: cfg, log: log, now: now, steady: steady, lifetimeChanged: make(chan struct{}, 1)}
 	if a.Store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}

@@ -30,12 +30,30 @@ func (a *App) Start(ctx context.Context) (stop func()) {
 	var running sync.WaitGroup
 	sweep := func(ctx context.Context) { repeat(ctx, sweepEvery, a.sweep) }
 	scrub := func(ctx context.Context) { repeat(ctx, scrubPause, a.forget) }
-	for _, run := range []func(context.Context){a.Revoked.Run, a.Tokens.Run, a.followLifetime, sweep, scrub} {
+	for _, run := range []func(context.Context){a.Revoked.Run, a.Tokens.Run, a.followLifetime, a.watch, sweep, scrub} {
 		running.Go(func() { run(ctx) })
 	}
 	return func() {
 		cancel()
 		running.Wait()
+	}
+}
+
+// watch has the followers look at once when the store knows of the writes of others. They look by themselves all the same,
+// for not every store does, and none for certain.
+func (a *App) watch(ctx context.Context) {
+	if w, ok := a.Store.(store.Watcher); ok {
+		w.Watch(ctx, a.wake, a.log)
+	}
+}
+
+// wake has the followers look at what other nodes may have changed.
+func (a *App) wake() {
+	a.Revoked.Wake()
+	a.Tokens.Wake()
+	select {
+	case a.lifetimeChanged <- struct{}{}:
+	default: // it is about to be read
 	}
 }
 
@@ -78,7 +96,7 @@ func (a *App) forget(ctx context.Context) (wait time.Duration) {
 // scrub has the store forget what was deleted or replaced, where that takes more than to delete or replace. It waits for
 // nobody, and returns [store.ErrBusy] when somebody is in the way.
 func (a *App) scrub(ctx context.Context) error {
-	if s, ok := a.Store.(interface{ Scrub(context.Context) error }); ok {
+	if s, ok := a.Store.(store.Scrubber); ok {
 		return s.Scrub(ctx)
 	}
 	return nil

@@ -116,6 +116,7 @@ func (a *App) followLifetime(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-a.lifetimeChanged:
 		}
 		bounded, cancel := context.WithTimeout(ctx, lifetimeTimeout)
 		err := a.settleLifetime(bounded, false)

@@ -40,6 +40,14 @@ const (
 	pruneEvery  = 10 * time.Second
 )
 
+// Wake has Run ask the store at once.
+func (s *Set) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it is about to
+	}
+}
+
 // Run asks the store again and again and forgets what is over, until ctx ends.
 func (s *Set) Run(ctx context.Context) {
 	poll, prune := time.NewTicker(s.cfg.Poll), time.NewTicker(pruneEvery)
@@ -52,6 +60,8 @@ func (s *Set) Run(ctx context.Context) {
 		case <-prune.C:
 			s.prune()
 		case <-poll.C:
+			s.follow(ctx)
+		case <-s.wake:
 			s.follow(ctx)
 		}
 	}

@@ -53,6 +53,7 @@ type Set struct {
 	soonest uint32     // none of them is over before
 
 	turn     chan struct{} // held by whoever asks the store
+	wake     chan struct{} // has something in it when Run is to ask at once
 	position int64         // of the last revocation from the store
 }
 
@@ -83,7 +84,7 @@ func New(s store.Revocations, cfg Config) (*Set, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Set{store: s, cfg: cfg, seed: maphash.MakeSeed(), turn: make(chan struct{}, 1)}, nil
+	return &Set{store: s, cfg: cfg, seed: maphash.MakeSeed(), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1)}, nil
 }
 
 // Ended reports whether a token is void that has this session's id and this user's epoch. An empty one is none.

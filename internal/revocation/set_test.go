@@ -1,6 +1,7 @@
 package revocation_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -298,4 +299,27 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := revocation.New(open(t), revocation.Config{Poll: -1}); err == nil {
 		t.Error("a negative Poll is taken")
 	}
+}
+
+// TestWakeAsksAtOnce has a set that would ask in an hour.
+func TestWakeAsksAtOnce(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	set := newSet(t, db, revocation.Config{Poll: time.Hour})
+	load(t, set)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { set.Run(ctx) })
+	if err := db.Revoke(ctx, store.Revocation{Key: "s1", ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	set.Wake()
+	set.Wake() // nobody waits in it, however often it is called
+	for began := time.Now(); !set.Ended("s1", ""); time.Sleep(time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			t.Fatal("it did not ask")
+		}
+	}
+	stop()
+	running.Wait()
 }

@@ -365,6 +365,12 @@ type Scrubber interface {
 	Scrub(ctx context.Context) error
 }
 
+// Examiner is a store that can look for damage in what it keeps.
+type Examiner interface {
+	// Examine returns a line for each thing that is wrong, none for a database that is whole. It may take long.
+	Examine(ctx context.Context) (damage []string, err error)
+}
+
 // Store is everything that a server keeps.
 type Store interface {
 	Users

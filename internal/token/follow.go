@@ -23,6 +23,14 @@ const (
 	repeatAfter = time.Minute
 )
 
+// Wake has Run read the keys at once.
+func (s *Service) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it is about to
+	}
+}
+
 // Run follows the keys in the store, rotates on schedule and deletes the keys whose last token has expired an hour ago, until
 // ctx ends.
 // A jwt.algorithm that is another than that of the newest key makes a new one, as a rotation.
@@ -44,6 +52,7 @@ func (s *Service) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-s.wake:
 		}
 	}
 }

@@ -67,6 +67,7 @@ type Service struct {
 	// ring is what signs and verifies now. Under a shared secret it has that alone, and never changes.
 	ring   atomic.Pointer[ring]
 	follow follower
+	wake   chan struct{} // has something in it when Run is to read the keys at once
 	own    *jwt.Verifier
 	legacy *jwt.Verifier // nil when there are no legacy tokens
 	// legacyKey is what legacy verifies with.
@@ -91,7 +92,9 @@ func Open(ctx context.Context, keys store.Keys, cfg Config) (*Service, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, store: keys, complain: complaints{log: cfg.Log, said: map[string]time.Time{}}}
+	s := &Service{
+		cfg: cfg, store: keys, wake: make(chan struct{}, 1), complain: complaints{log: cfg.Log, said: map[string]time.Time{}},
+	}
 	s.follow.load = s.load
 	var set jwt.KeySet = keySet{s}
 	types := []string{"at+jwt"}

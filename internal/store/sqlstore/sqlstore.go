@@ -27,6 +27,7 @@ var migrations embed.FS
 // Store is a [store.Store] in one SQLite file. Several processes on one host may open the same file.
 // It is safe for concurrent use.
 type Store struct {
+	path     string
 	write    *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
 	group    group   // has that connection
 	read     reader
@@ -47,9 +48,13 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := errors.Join(writeErr, readErr, scrubErr); err != nil { // of the path, and so of all three
 		return nil, err
 	}
-	s := &Store{write: write, read: reader{db: read}, scrubber: scrubber}
-	if err := migrateTogether(ctx, s.write); err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.Close())
+	s := &Store{path: path, write: write, read: reader{db: read}, scrubber: scrubber}
+	err := writable(ctx, s.write)
+	if err == nil {
+		err = migrateTogether(ctx, s.write)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, translate(err)), s.Close())
 	}
 	s.group.writer.db, s.group.writer.patience = s.write, busyTimeout
 	return s, nil
@@ -61,6 +66,9 @@ func Open(ctx context.Context, path string) (*Store, error) {
 func prepareFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
+	}
+	if err := refuseNetworked(path); err != nil {
+		return err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
@@ -155,6 +163,22 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("migrations: %w", err)
 	}
 	return nil
+}
+
+// writable returns an error if the database can only be read: it opens all the same. What others write meanwhile is none.
+func writable(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "PRAGMA user_version = 0") // as it is: to begin alone does not show it
+		err = errors.Join(err, tx.Rollback())
+	}
+	switch err = translate(err); {
+	case errors.Is(err, store.ErrBusy):
+		return nil
+	case errors.Is(err, store.ErrUnavailable):
+		return fmt.Errorf("it cannot be written, or no file beside it: %w", err)
+	}
+	return err
 }
 
 // Ping implements [store.Store].
