@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/config"
@@ -59,14 +60,14 @@ func sqliteIn(dir string) *database {
 	}
 }
 
-// open opens the database as a command does.
-func (d *database) open(t *testing.T) *app.App {
+// open opens the database as a command does that has that clock; nil is the machine's. Close it when done.
+func (d *database) open(t *testing.T, now func() time.Time) *app.App {
 	t.Helper()
 	cfg, _, err := config.Load(config.Sources{Environ: d.environment()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.Open(t.Context(), cfg, cfg.Listen, slog.New(slog.DiscardHandler), nil)
+	a, err := app.Open(t.Context(), cfg, cfg.Listen, slog.New(slog.DiscardHandler), now)
 	if err != nil {
 		t.Fatal(err)
 	}

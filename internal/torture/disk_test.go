@@ -59,7 +59,7 @@ func TestDiskFull(t *testing.T) {
 	dir := smallDisk(t, "64m")
 	d := sqliteIn(dir)
 	s := start(t, d.environment())
-	x := newSite(t, s)
+	x := newSite(t, s.url)
 	first := &user{email: "probe@example.com", addr: "10.200.0.1"}
 	if !x.signUp(first) || !x.logIn(first) {
 		t.FailNow()

@@ -16,7 +16,7 @@ func TestKill(t *testing.T) {
 	onEach(t, func(t *testing.T, d *database) {
 		environ := d.environment("COUNTERSIGN_JWT_ACCESS_TTL=2h")
 		s := start(t, environ)
-		x := newSite(t, s)
+		x := newSite(t, s.url)
 		crowd := x.gather("kill", 50)
 		keys := rotateKeys(t, environ)
 		first := &user{email: "probe@example.com", addr: "10.200.0.1"}
@@ -31,7 +31,7 @@ func TestKill(t *testing.T) {
 			s.kill()
 			s = start(t, environ)
 			worst = max(worst, s.took)
-			x.is(s)
+			x.is(s.url)
 		}
 		users := append(crowd.stop(), first)
 		rotated := keys.stop()

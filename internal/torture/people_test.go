@@ -162,7 +162,7 @@ func (x *site) wantAll(users []*user) {
 // audit log.
 func (d *database) wantWhole(t *testing.T, users []*user) {
 	t.Helper()
-	a := d.open(t)
+	a := d.open(t, nil)
 	all, log := accounts(t, a.Store), events(t, a.Store)
 	if err := a.Close(); err != nil {
 		t.Error(err)

@@ -33,15 +33,15 @@ type fault struct {
 // hangs is how long a server may take to answer whatever happens.
 const hangs = 40 * time.Second
 
-func newSite(t *testing.T, s *server) *site {
+func newSite(t *testing.T, url string) *site {
 	x := &site{t: t, client: &http.Client{Timeout: hangs, Transport: &http.Transport{MaxIdleConnsPerHost: 600}}}
-	x.is(s)
+	x.is(url)
 	t.Cleanup(x.client.CloseIdleConnections)
 	return x
 }
 
-// is makes s the server of the site.
-func (x *site) is(s *server) { x.url.Store(s.url) }
+// is says where the server of the site is now.
+func (x *site) is(url string) { x.url.Store(url) }
 
 // request is what a client asks.
 type request struct {
