@@ -26,6 +26,8 @@ type options struct {
 	neighbour   bool
 	guesses     int // of each kind, in timing
 	sessions    int // in the database, in refresh
+	users       int // in the larger database of scale
+	looks       int // at each of its errands
 	check       bool
 }
 
@@ -59,6 +61,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.neighbour, "neighbour", false, "run a busy loop beside the servers on their core (storm)")
 	flags.IntVar(&o.guesses, "guesses", 300, "guesses of each kind (timing)")
 	flags.IntVar(&o.sessions, "sessions", 1_000_000, "sessions of nobody in the database (refresh)")
+	flags.IntVar(&o.users, "users", 1_000_000, "users in the larger database (scale)")
+	flags.IntVar(&o.looks, "looks", 30_000, "random users that come by (scale)")
 	flags.BoolVar(&o.check, "check", false, "exit with 1 when a target is missed")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -96,6 +100,9 @@ func (o options) validate() error {
 	}
 	if o.sessions < 1 {
 		errs = append(errs, errors.New("-sessions must be at least 1"))
+	}
+	if o.users < fewUsers || o.looks < 100 {
+		errs = append(errs, fmt.Errorf("-users must be at least %d, -looks at least 100", fewUsers))
 	}
 	if o.serverCore == o.loadCore {
 		errs = append(errs, errors.New("-server-core and -load-core must differ"))

@@ -45,7 +45,14 @@ func scanShape(token string) (parts, verdict) {
 	}
 	var p [4]int
 	dots := 0
-	for i := range len(token) {
+	for i := 0; i < len(token); i++ {
+		if i+8 <= len(token) { // nearly all bytes are base64url: eight at a time
+			t := token[i : i+8]
+			if classes[t[0]]|classes[t[1]]|classes[t[2]]|classes[t[3]]|classes[t[4]]|classes[t[5]]|classes[t[6]]|classes[t[7]] == base64URL {
+				i += 7
+				continue
+			}
+		}
 		switch classes[token[i]] {
 		case base64URL:
 		case dot:
@@ -73,15 +80,17 @@ func scanShape(token string) (parts, verdict) {
 	return parts{p[0], p[1]}, pass("three parts of base64url")
 }
 
-// The classes of bytes in a token. The rest is none.
+// The classes of bytes in a token.
 const (
-	base64URL = 1 + iota
+	base64URL = iota
 	dot
+	neither
 )
 
 // classes is a table because the loop over it is the one that sees every byte of every token.
 var classes = func() (classes [256]byte) {
 	for c := range classes {
+		classes[c] = neither
 		if c := byte(c); '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '-' || c == '_' {
 			classes[c] = base64URL
 		}

@@ -137,3 +137,28 @@ func TestKnownTokensAreTakenWhereTheyAreTaken(t *testing.T) {
 		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
+
+// TestKnownTokensEndWithTheirKey: a key that was retired opens nothing, not even what it has opened a moment ago.
+func TestKnownTokensEndWithTheirKey(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	s.SignUp(t, "mike@example.com")
+	old := logIn(t, s, "mike@example.com")
+	tok, err := s.App.Tokens.Verify(t.Context(), old.access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.App.Tokens.Rotate(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	young := logIn(t, s, "mike@example.com")
+	warm(t, s, old.access)
+	warm(t, s, young.access)
+	if err := s.App.Tokens.Retire(t.Context(), tok.Key.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if res := s.Profile(t, old.access); res.Status != http.StatusUnauthorized || res.Code() != "invalid_token" {
+		t.Errorf("%d %s", res.Status, res.Body)
+	}
+	warm(t, s, young.access)
+}

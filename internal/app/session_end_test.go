@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/countersign-auth/countersign/internal/session"
+	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/internal/token"
 )
@@ -143,4 +145,26 @@ func TestTokensWithoutAnEpoch(t *testing.T) {
 			t.Errorf("%s: of a user who is gone: %d, want %d", name, res.Status, tt.want)
 		}
 	}
+}
+
+// TestSessionsOfAnotherEpochHaveEnded: whoever changes a user's epoch need not find their sessions, and may be ended before
+// that: what is left of them is worth nothing.
+func TestSessionsOfAnotherEpochHaveEnded(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	id := s.SignUp(t, "mike@example.com")
+	old := logIn(t, s, "mike@example.com")
+	change(t, s, id, func(u *store.User) { u.Epoch = session.NewEpoch() })
+	young := logIn(t, s, "mike@example.com")
+	if kept, err := s.App.Store.ListSessions(t.Context(), id); err != nil || len(kept) != 2 {
+		t.Fatalf("%d sessions, %v", len(kept), err)
+	}
+	wantNoTokens(t, s, old.refresh, "a session of the epoch before")
+	if res := by(t, s, old.access, http.MethodGet, "/user", ""); res.Status != http.StatusUnauthorized {
+		t.Errorf("what reads the user takes a token of the epoch before: %d %s", res.Status, res.Body)
+	}
+	if list := sessionsOf(t, by(t, s, young.access, http.MethodGet, "/user/sessions", "")); len(list) != 1 || !list[0].Current {
+		t.Errorf("%+v", list)
+	}
+	refreshed(t, s, young.refresh)
 }

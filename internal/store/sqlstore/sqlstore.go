@@ -42,6 +42,32 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
+	s, err := connect(path)
+	if err != nil {
+		return nil, err
+	}
+	if err = writable(ctx, s.write); err == nil {
+		err = migrateTogether(ctx, s.write)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, translate(err)), s.Close())
+	}
+	return s, nil
+}
+
+// OpenAsIs opens the SQLite file at path as it is, whatever schema it has: not every verb will work.
+func OpenAsIs(path string) (*Store, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	if err := prepareFile(path); err != nil {
+		return nil, err
+	}
+	return connect(path)
+}
+
+// connect returns a Store over a file that is there.
+func connect(path string) (*Store, error) {
 	write, writeErr := open(path, 1, busyTimeout)
 	read, readErr := open(path, max(2, runtime.GOMAXPROCS(0)), busyTimeout)
 	scrubber, scrubErr := open(path, 1, 0)
@@ -49,13 +75,6 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{path: path, write: write, read: reader{db: read}, scrubber: scrubber}
-	err := writable(ctx, s.write)
-	if err == nil {
-		err = migrateTogether(ctx, s.write)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s: %w", path, translate(err)), s.Close())
-	}
 	s.group.writer.db, s.group.writer.patience = s.write, busyTimeout
 	return s, nil
 }
@@ -143,21 +162,30 @@ func fromOthers(err error) bool {
 	return false
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
+// migrator returns what brings the schema of db up to date.
+func migrator(db *sql.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
 	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	return provider, nil
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	provider, err := migrator(db)
+	if err != nil {
+		return err
 	}
 	current, newest, err := provider.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("schema version: %w", err)
 	}
 	if current > newest {
-		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: run a newer countersign", current, newest)
+		return errNewer(current, newest)
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrations: %w", err)
@@ -179,6 +207,10 @@ func writable(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("it cannot be written, or no file beside it: %w", err)
 	}
 	return err
+}
+
+func errNewer(current, newest int64) error {
+	return fmt.Errorf("its schema has version %d, and this binary knows up to %d: run a newer countersign", current, newest)
 }
 
 // Ping implements [store.Store].

@@ -15,8 +15,10 @@ const (
 	selectUser       = "SELECT " + userColumns + " FROM users WHERE id = $1"
 	selectUserByMail = "SELECT " + userColumns + " FROM users WHERE email_key = $1"
 	listUsers        = "SELECT " + userColumns + " FROM users WHERE id > $1 ORDER BY id LIMIT $2"
-	// searchUsers takes the first key that is not before the prefix and the first that is behind all that begin with it.
-	searchUsers = "SELECT " + userColumns + " FROM users WHERE email_key > $1 AND email_key >= $2 AND email_key < $3 ORDER BY email_key LIMIT $4"
+	// searchFrom and searchAfter have one lower bound each: of two, SQLite goes to the first that it reads, from which it may be
+	// far to the other.
+	searchFrom  = "SELECT " + userColumns + " FROM users WHERE email_key >= $1 AND email_key < $2 ORDER BY email_key LIMIT $3"
+	searchAfter = "SELECT " + userColumns + " FROM users WHERE email_key > $1 AND email_key < $2 ORDER BY email_key LIMIT $3"
 	hasUser     = "SELECT 1 FROM users WHERE id = $1"
 
 	insertUser = `INSERT INTO users (id, email, email_key, roles, data, admin_data, epoch, disabled_at, created_at, updated_at, version)
@@ -160,7 +162,10 @@ func (s *Store) ListUsers(ctx context.Context, after string, limit int) ([]store
 
 // SearchUsers implements [store.Directory].
 func (s *Store) SearchUsers(ctx context.Context, prefix, after string, limit int) ([]store.User, error) {
-	return s.users(ctx, searchUsers, after, prefix, behind(prefix), limit)
+	if after < prefix {
+		return s.users(ctx, searchFrom, prefix, behind(prefix), limit)
+	}
+	return s.users(ctx, searchAfter, after, behind(prefix), limit)
 }
 
 // behind returns a text that is greater than every other that begins with prefix: with the last code point there is, which

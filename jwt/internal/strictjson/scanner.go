@@ -161,28 +161,38 @@ func (s *scanner) text() ([]byte, error) {
 	}
 	s.pos++
 	start, escaped := s.pos, false
-	for s.pos < len(s.data) {
-		switch c := s.data[s.pos]; {
-		case c == '"':
-			text := s.data[start:s.pos]
+	for {
+		// Nearly all bytes are plain ones: the loop over those is kept small.
+		i := s.pos
+		for i < len(s.data) && plain[s.data[i]] {
+			i++
+		}
+		s.pos = i
+		switch {
+		case i == len(s.data) || s.data[i] < 0x20:
+			return nil, ErrSyntax
+		case s.data[i] == '"':
 			s.pos++
+			text := s.data[start:i]
 			if escaped {
 				text = unescape(text)
 			}
 			return text, nil
-		case c < 0x20:
-			return nil, ErrSyntax
-		case c == '\\':
-			escaped = true
-			if err := s.escape(); err != nil {
-				return nil, err
-			}
-		default:
-			s.pos++
+		}
+		escaped = true
+		if err := s.escape(); err != nil {
+			return nil, err
 		}
 	}
-	return nil, ErrSyntax
 }
+
+// plain are the bytes of a string that neither end it, nor escape anything, nor are forbidden.
+var plain = func() (plain [256]bool) {
+	for c := range plain {
+		plain[c] = c >= 0x20 && c != '"' && c != '\\'
+	}
+	return plain
+}()
 
 func (s *scanner) escape() error {
 	if s.pos+1 >= len(s.data) {
@@ -295,18 +305,20 @@ func (s *scanner) literal(word string) error {
 // with many members gets a map, which keeps the work linear.
 type names struct {
 	count int
+	keys  [16]uint64 // see keyOf
 	few   [16][]byte
 	many  map[string]struct{}
 }
 
 func (n *names) add(name []byte) bool {
 	if n.many == nil && n.count < len(n.few) {
-		for _, other := range n.few[:n.count] {
-			if bytes.Equal(other, name) {
+		key := keyOf(name)
+		for i, other := range n.keys[:n.count] {
+			if other == key && (len(name) < 8 || bytes.Equal(n.few[i], name)) {
 				return false
 			}
 		}
-		n.few[n.count] = name
+		n.keys[n.count], n.few[n.count] = key, name
 		n.count++
 		return true
 	}
@@ -321,4 +333,13 @@ func (n *names) add(name []byte) bool {
 	}
 	n.many[string(name)] = struct{}{}
 	return true
+}
+
+// keyOf returns a number that equal names have in common. Of names with less than eight bytes no two others have one.
+func keyOf(name []byte) uint64 {
+	key := uint64(min(len(name), 8))
+	for _, c := range name[:min(len(name), 7)] {
+		key = key<<8 | uint64(c)
+	}
+	return key
 }
