@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the tests use beyond Go, where this user may: Node with npm packages, Chromium, a C compiler for -race.
+# Brings what the tests use beyond Go, where this user may: Node with npm packages, Chromium, PostgreSQL, PgBouncer, a C compiler
+# for -race.
 # What cannot be had is said here by name; the tests that need it skip by name, and fail when CI=true.
 set -u
 cd "$(dirname "$0")/.."
@@ -8,6 +9,10 @@ absent=()
 command -v node >/dev/null && command -v npm >/dev/null || absent+=(nodejs npm)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || absent+=(chromium)
 command -v gcc >/dev/null || absent+=(gcc libc6-dev)
+postgres() { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1
+pgbouncer() { command -v pgbouncer || ls /usr/sbin/pgbouncer; } >/dev/null 2>&1
+postgres || absent+=(postgresql)
+pgbouncer || absent+=(pgbouncer)
 
 if [ ${#absent[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "test-deps: installing ${absent[*]}"
@@ -17,6 +22,8 @@ fi
 for tool in node npm chromium gcc; do
   command -v "$tool" >/dev/null || echo "test-deps: MISSING $tool; tests that need it will skip"
 done
+postgres || echo "test-deps: MISSING postgresql; tests that need it will skip"
+pgbouncer || echo "test-deps: MISSING pgbouncer; tests that need it will skip"
 
 peers=internal/testkit/node
 if command -v npm >/dev/null && ! cmp -s "$peers/package-lock.json" "$peers/node_modules/.installed"; then

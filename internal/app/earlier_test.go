@@ -33,7 +33,7 @@ func earlierDatabase(t testing.TB, dir string) (root, der []byte) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	migrations, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("../store/sqlstore/migrations"))
+	migrations, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("../store/sqlstore/migrations/sqlite"))
 	if err != nil {
 		t.Fatal(err)
 	}

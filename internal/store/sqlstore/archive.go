@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
 )
@@ -23,7 +22,7 @@ const (
 )
 
 // Accounts implements [store.Archive].
-func (s *Store) Accounts(ctx context.Context, after string, limit int) ([]store.Account, error) {
+func (s verbs) Accounts(ctx context.Context, after string, limit int) ([]store.Account, error) {
 	users, err := s.ListUsers(ctx, after, limit)
 	if err != nil || len(users) == 0 {
 		return nil, err
@@ -35,7 +34,7 @@ func (s *Store) Accounts(ctx context.Context, after string, limit int) ([]store.
 		place[u.ID] = &accounts[i]
 	}
 	page := []any{after, users[len(users)-1].ID}
-	err = s.read.each(ctx, credentialsOf, page, func(r row) error {
+	err = s.each(ctx, credentialsOf, page, func(r row) error {
 		var credential credentialRow
 		if err := r.Scan(credential.into()...); err != nil {
 			return err
@@ -49,7 +48,7 @@ func (s *Store) Accounts(ctx context.Context, after string, limit int) ([]store.
 	if err != nil {
 		return nil, fmt.Errorf("credentials: %w", err)
 	}
-	err = s.read.each(ctx, sessionsOf, page, func(r row) error {
+	err = s.each(ctx, sessionsOf, page, func(r row) error {
 		var session sessionRow
 		if err := r.Scan(session.into()...); err != nil {
 			return err
@@ -70,10 +69,10 @@ func (s *Store) Accounts(ctx context.Context, after string, limit int) ([]store.
 const accountsAtOnce = 100
 
 // AddAccounts implements [store.Archive].
-func (s *Store) AddAccounts(ctx context.Context, accounts ...store.Account) ([]error, error) {
+func (s verbs) AddAccounts(ctx context.Context, accounts ...store.Account) ([]error, error) {
 	errs := make([]error, len(accounts))
 	for first := 0; first < len(accounts); first += accountsAtOnce {
-		err := s.commit(ctx, func(w *writer) error {
+		err := s.commit(ctx, change{do: func(w tx) error {
 			for i := first; i < min(first+accountsAtOnce, len(accounts)); i++ {
 				errs[i] = w.within("account", func() error { return addAccount(w, accounts[i]) })
 				if errs[i] != nil && !errors.Is(errs[i], store.ErrExists) {
@@ -81,7 +80,7 @@ func (s *Store) AddAccounts(ctx context.Context, accounts ...store.Account) ([]e
 				}
 			}
 			return nil
-		})
+		}})
 		if err != nil {
 			return nil, fmt.Errorf("add accounts: %w", err)
 		}
@@ -89,7 +88,7 @@ func (s *Store) AddAccounts(ctx context.Context, accounts ...store.Account) ([]e
 	return errs, nil
 }
 
-func addAccount(w *writer, a store.Account) error {
+func addAccount(w tx, a store.Account) error {
 	args, err := userArgs(a.User)
 	if err != nil {
 		return err
@@ -115,8 +114,8 @@ func addAccount(w *writer, a store.Account) error {
 }
 
 // ListCounters implements [store.Archive].
-func (s *Store) ListCounters(ctx context.Context, after string, limit int) (counters []store.Counter, err error) {
-	err = s.read.each(ctx, listCounters, []any{after, limit}, func(r row) error {
+func (s verbs) ListCounters(ctx context.Context, after string, limit int) (counters []store.Counter, err error) {
+	err = s.each(ctx, listCounters, []any{after, limit}, func(r row) error {
 		c, err := scanCounter(r)
 		counters = append(counters, c)
 		return err
@@ -128,8 +127,8 @@ func (s *Store) ListCounters(ctx context.Context, after string, limit int) (coun
 }
 
 // ListSecrets implements [store.Archive].
-func (s *Store) ListSecrets(ctx context.Context) (secrets []store.Secret, err error) {
-	err = s.read.each(ctx, listSecrets, nil, func(r row) error {
+func (s verbs) ListSecrets(ctx context.Context) (secrets []store.Secret, err error) {
+	err = s.each(ctx, listSecrets, nil, func(r row) error {
 		var x store.Secret
 		err := r.Scan(&x.Name, &x.Value)
 		secrets = append(secrets, x)
@@ -139,23 +138,4 @@ func (s *Store) ListSecrets(ctx context.Context) (secrets []store.Secret, err er
 		return nil, fmt.Errorf("list secrets: %w", err)
 	}
 	return secrets, nil
-}
-
-const selectCandidate = "SELECT " + credentialColumns + ", " + userColumns + ` FROM credentials JOIN users ON users.id = credentials.user_id
-	WHERE credentials.method = $1 AND credentials.key = $2`
-
-// Candidate implements [store.Logins].
-func (s *Store) Candidate(ctx context.Context, method, key string, now time.Time, counters ...string) (c store.Candidate, err error) {
-	var credential credentialRow
-	var user userRow
-	err = s.read.one(ctx, selectCandidate, []any{method, key}, append(credential.into(), user.into()...)...)
-	if err == nil {
-		c.Credential = credential.result()
-		c.User, err = user.result()
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return store.Candidate{}, fmt.Errorf("candidate: %w", err)
-	}
-	c.Counters, err = s.Counters(ctx, now, counters...)
-	return c, err
 }

@@ -34,7 +34,7 @@ func scanCounter(r row) (c store.Counter, err error) {
 }
 
 // Counters implements [store.Counters].
-func (s *Store) Counters(ctx context.Context, now time.Time, keys ...string) (counters []store.Counter, err error) {
+func (s verbs) Counters(ctx context.Context, now time.Time, keys ...string) (counters []store.Counter, err error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -43,7 +43,7 @@ func (s *Store) Counters(ctx context.Context, now time.Time, keys ...string) (co
 		args = append(args, key)
 	}
 	found := make(map[string]store.Counter, len(keys))
-	err = s.read.each(ctx, selectCounters(len(keys)), args, func(r row) error {
+	err = s.each(ctx, selectCounters(len(keys)), args, func(r row) error {
 		c, err := scanCounter(r)
 		found[c.Key] = c
 		return err
@@ -51,27 +51,32 @@ func (s *Store) Counters(ctx context.Context, now time.Time, keys ...string) (co
 	if err != nil {
 		return nil, fmt.Errorf("counters: %w", err)
 	}
+	return inOrder(keys, found), nil
+}
+
+// inOrder returns the counters of these keys in their order; those that are not found have nothing but the key.
+func inOrder(keys []string, found map[string]store.Counter) (counters []store.Counter) {
 	for _, key := range keys {
 		c := found[key]
 		c.Key = key
 		counters = append(counters, c)
 	}
-	return counters, nil
+	return counters
 }
 
 // SwapCounters implements [store.Counters].
-func (s *Store) SwapCounters(ctx context.Context, now time.Time, counters ...store.Counter) (swapped []bool, err error) {
-	err = s.group.commit(ctx, relaxed, len(counters) == 1, func(w *writer) (err error) {
+func (s verbs) SwapCounters(ctx context.Context, now time.Time, counters ...store.Counter) (swapped []bool, err error) {
+	err = s.commit(ctx, change{single: len(counters) == 1, durability: relaxed, do: func(w tx) (err error) {
 		swapped, err = swapCounters(w, now, counters)
 		return err
-	})
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("swap counters: %w", err)
 	}
 	return swapped, nil
 }
 
-func swapCounters(w *writer, now time.Time, counters []store.Counter) (swapped []bool, err error) {
+func swapCounters(w tx, now time.Time, counters []store.Counter) (swapped []bool, err error) {
 	swapped = make([]bool, len(counters))
 	for i, c := range counters {
 		if swapped[i], err = swapCounter(w, now, c); err != nil {
@@ -93,7 +98,7 @@ const (
 )
 
 // swapCounter reports whether the record had the version of c and is now c.
-func swapCounter(w *writer, now time.Time, c store.Counter) (bool, error) {
+func swapCounter(w tx, now time.Time, c store.Counter) (bool, error) {
 	query := insertCounter
 	args := []any{c.Key, c.Count, micros(c.LastAt), micros(c.KnownAt), micros(c.ExpiresAt), micros(now)}
 	if c.Version != 0 {

@@ -27,7 +27,7 @@ func openHere(t testing.TB) *Store {
 // run runs a script on the connection that writes.
 func run(t *testing.T, s *Store, script string) {
 	t.Helper()
-	err := s.commitSingle(t.Context(), func(w *writer) error {
+	err := s.group.commit(t.Context(), durable, true, func(w *writer) error {
 		_, err := w.conn.ExecContext(context.Background(), script)
 		return err
 	})

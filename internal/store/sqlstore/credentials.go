@@ -39,24 +39,25 @@ func (r *credentialRow) result() store.Credential {
 }
 
 // Credential implements [store.Credentials].
-func (s *Store) Credential(ctx context.Context, method, key string) (store.Credential, error) {
+func (s verbs) Credential(ctx context.Context, method, key string) (store.Credential, error) {
 	var r credentialRow
-	if err := s.read.one(ctx, selectCredential, []any{method, key}, r.into()...); err != nil {
+	if err := s.one(ctx, selectCredential, []any{method, key}, r.into()...); err != nil {
 		return store.Credential{}, err
 	}
 	return r.result(), nil
 }
 
 // AddCredential implements [store.Credentials].
-func (s *Store) AddCredential(ctx context.Context, c store.Credential) error {
+func (s verbs) AddCredential(ctx context.Context, c store.Credential) error {
 	c.Version = 1
-	return s.commitSingle(ctx, func(w *writer) error {
+	add := func(w tx) error {
 		n, err := w.exec(addCredential, credentialArgs(c)...)
 		if err == nil && n == 0 {
 			return store.ErrNotFound
 		}
 		return err
-	})
+	}
+	return s.commit(ctx, change{single: true, do: add, verdict: s.credentialWritten(c, credentialArgs)})
 }
 
 // credentialArgs returns the values of insertCredential.
@@ -65,25 +66,35 @@ func credentialArgs(c store.Credential) []any {
 }
 
 // UpdateCredential implements [store.Credentials].
-func (s *Store) UpdateCredential(ctx context.Context, c store.Credential) error {
-	return s.commitSingle(ctx, func(w *writer) error { return changeCredential(w, c) })
+func (s verbs) UpdateCredential(ctx context.Context, c store.Credential) error {
+	update := func(w tx) error { return changeCredential(w, c) }
+	return s.commit(ctx, change{single: true, do: update, verdict: s.credentialUpdated(c)})
 }
 
 // ChangeCredential implements [store.Credentials].
-func (s *Store) ChangeCredential(ctx context.Context, c store.Credential, keep string, until time.Time) error {
-	return s.commit(ctx, func(w *writer) error {
+func (s verbs) ChangeCredential(ctx context.Context, c store.Credential, keep string, until time.Time) error {
+	do := func(w tx) error {
+		if err := w.lockUser(c.UserID); err != nil {
+			return err
+		}
 		if err := changeCredential(w, c); err != nil {
 			return err
 		}
 		_, err := endSessions(w, until, deleteSessions, c.UserID, "", keep)
 		return err
-	})
+	}
+	return s.commit(ctx, change{do: do, verdict: s.credentialUpdated(c)})
 }
 
-func changeCredential(w *writer, c store.Credential) error {
-	n, err := w.exec(updateCredential, c.Data, micros(c.UpdatedAt), c.Method, c.Key, c.UserID, c.Version)
+// credentialUpdate returns the values of updateCredential.
+func credentialUpdate(c store.Credential) []any {
+	return []any{c.Data, micros(c.UpdatedAt), c.Method, c.Key, c.UserID, c.Version}
+}
+
+func changeCredential(w tx, c store.Credential) error {
+	n, err := w.exec(updateCredential, credentialUpdate(c)...)
 	if err != nil || n == 1 {
 		return err
 	}
-	return w.conflictIf(hasCredential, c.Method, c.Key)
+	return conflictIf(w, hasCredential, c.Method, c.Key)
 }

@@ -14,15 +14,15 @@ const (
 )
 
 // AppendEvents implements [store.Events].
-func (s *Store) AppendEvents(ctx context.Context, events ...store.Event) error {
-	err := s.group.commit(ctx, durable, len(events) == 1, func(w *writer) error { return appendEvents(w, events) })
+func (s verbs) AppendEvents(ctx context.Context, events ...store.Event) error {
+	err := s.commit(ctx, change{single: len(events) == 1, do: func(w tx) error { return appendEvents(w, events) }})
 	if err != nil {
 		return fmt.Errorf("append events: %w", err)
 	}
 	return nil
 }
 
-func appendEvents(w *writer, events []store.Event) error {
+func appendEvents(w tx, events []store.Event) error {
 	for _, e := range events {
 		_, err := w.exec(insertEvent, e.ID, micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client,
 			e.RequestID, e.Count, e.Chain)
@@ -34,8 +34,8 @@ func appendEvents(w *writer, events []store.Event) error {
 }
 
 // ListEvents implements [store.Events].
-func (s *Store) ListEvents(ctx context.Context, after string, limit int) (events []store.Event, err error) {
-	err = s.read.each(ctx, listEvents, []any{after, limit}, func(r row) error {
+func (s verbs) ListEvents(ctx context.Context, after string, limit int) (events []store.Event, err error) {
+	err = s.each(ctx, listEvents, []any{after, limit}, func(r row) error {
 		var e store.Event
 		var at int64
 		err := r.Scan(&e.ID, &at, &e.Kind, &e.Result, &e.Reason, &e.UserID, &e.Subject, &e.Method, &e.Client, &e.RequestID, &e.Count, &e.Chain)

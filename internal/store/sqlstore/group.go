@@ -15,17 +15,6 @@ const maxBatch = 128
 // errClosed answers who writes after Close.
 var errClosed = errors.New("sqlstore: the store is closed")
 
-// durability is what a commit waits for.
-type durability int
-
-const (
-	// durable waits for the disk.
-	durable durability = iota
-	// relaxed does not. Such a commit survives the end of the process, and a power failure takes no more than the newest
-	// ones: a durable commit brings all before it to the disk.
-	relaxed
-)
-
 // group makes the writes of many callers share commits: those that come while a commit runs share the next one, so that
 // the slower the disk is, the more they are. It runs no goroutine while nothing waits.
 //

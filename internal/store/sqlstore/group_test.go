@@ -19,7 +19,7 @@ func hold(t *testing.T, s *Store) (free func()) {
 	held, freed, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		err := s.commitSingle(context.Background(), func(*writer) error {
+		err := s.group.commit(context.Background(), durable, true, func(*writer) error {
 			close(held)
 			<-freed
 			return nil
@@ -204,7 +204,7 @@ func TestContextsOfABatch(t *testing.T) {
 	var wg sync.WaitGroup
 	var begun, other error
 	wg.Go(func() {
-		begun = s.commit(during, func(w *writer) error {
+		begun = s.group.commit(during, durable, false, func(w *writer) error {
 			cancelDuring()
 			_, err := w.exec(insertUser, "begun", "", "begun", "[]", nil, nil, "", 0, 0, 0, 1)
 			return err

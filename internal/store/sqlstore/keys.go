@@ -19,19 +19,20 @@ const (
 )
 
 // AddKey implements [store.Keys].
-func (s *Store) AddKey(ctx context.Context, k store.SigningKey, newest string) error {
-	return s.commitSingle(ctx, func(w *writer) error {
+func (s verbs) AddKey(ctx context.Context, k store.SigningKey, newest string) error {
+	add := func(w tx) error {
 		n, err := w.exec(insertKey, k.ID, k.Algorithm, k.Private, micros(k.CreatedAt), micros(k.SignsAt), newest)
 		if err == nil && n == 0 {
 			return store.ErrConflict
 		}
 		return err
-	})
+	}
+	return s.commit(ctx, change{single: true, do: add, verdict: s.keyWritten(k.ID, nil, k.Private)})
 }
 
 // SigningKeys implements [store.Keys].
-func (s *Store) SigningKeys(ctx context.Context) (keys []store.SigningKey, err error) {
-	err = s.read.each(ctx, selectKeys, nil, func(r row) error {
+func (s verbs) SigningKeys(ctx context.Context) (keys []store.SigningKey, err error) {
+	err = s.each(ctx, selectKeys, nil, func(r row) error {
 		var k store.SigningKey
 		var created, signs int64
 		if err := r.Scan(&k.ID, &k.Algorithm, &k.Private, &created, &signs); err != nil {
@@ -48,14 +49,15 @@ func (s *Store) SigningKeys(ctx context.Context) (keys []store.SigningKey, err e
 }
 
 // ReplaceKey implements [store.Keys].
-func (s *Store) ReplaceKey(ctx context.Context, id string, old, sealed []byte) error {
-	err := s.commitSingle(ctx, func(w *writer) error {
+func (s verbs) ReplaceKey(ctx context.Context, id string, old, sealed []byte) error {
+	replace := func(w tx) error {
 		n, err := w.exec(replaceKey, sealed, id, old)
 		if err != nil || n == 1 {
 			return err
 		}
-		return w.conflictIf(hasKey, id)
-	})
+		return conflictIf(w, hasKey, id)
+	}
+	err := s.commit(ctx, change{single: true, do: replace, verdict: s.keyWritten(id, old, sealed)})
 	if err == nil {
 		s.forget(ctx)
 	}
@@ -63,14 +65,15 @@ func (s *Store) ReplaceKey(ctx context.Context, id string, old, sealed []byte) e
 }
 
 // DeleteKey implements [store.Keys].
-func (s *Store) DeleteKey(ctx context.Context, id string) error {
-	err := s.commitSingle(ctx, func(w *writer) error {
+func (s verbs) DeleteKey(ctx context.Context, id string) error {
+	remove := func(w tx) error {
 		n, err := w.exec(deleteKey, id)
 		if err == nil && n == 0 {
 			return store.ErrNotFound
 		}
 		return err
-	})
+	}
+	err := s.commit(ctx, change{single: true, do: remove, verdict: gone})
 	if err == nil {
 		s.forget(ctx)
 	}

@@ -16,7 +16,7 @@ func schema(ctx context.Context, db *sql.DB) (current, newest int64, err error) 
 	if err := row.Scan(&current); err != nil {
 		return 0, 0, fmt.Errorf("schema version: %w", translate(err))
 	}
-	provider, err := migrator(db)
+	provider, err := sqliteMigrator(db)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -70,7 +70,7 @@ func TestUsersAndKeysOfBefore(t *testing.T) {
 // upTo migrates to a version that is not the newest.
 func upTo(t *testing.T, db *sql.DB, version int64) {
 	t.Helper()
-	files, err := fs.Sub(migrations, "migrations")
+	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,45 +88,46 @@ func TestNoHotQueryScans(t *testing.T) {
 	s := openHere(t)
 	// These sort what belongs to one user, or to one after the other.
 	sorts := map[string]bool{listSessions: true, deleteSurplus: true, credentialsOf: true, sessionsOf: true}
-	for name, query := range map[string]string{
-		"one counter":                selectCounters(1),
-		"three counters":             selectCounters(3),
-		"swap":                       updateCounter,
-		"make":                       insertCounter,
-		"delete expired counters":    deleteExpiredCounters,
-		"delete expired sessions":    deleteExpiredSessions,
-		"delete expired revocations": deleteExpiredRevocations,
-		"list events":                listEvents,
-		"secret":                     selectSecret,
-		"replace secret":             replaceSecret,
-		"credential":                 selectCredential,
-		"update credential":          updateCredential,
-		"user":                       selectUser,
-		"user by address":            selectUserByMail,
-		"update user":                updateUser,
-		"delete user":                deleteUser,
-		"list users":                 listUsers,
-		"search users":               searchFrom,
-		"search users further":       searchAfter,
-		"candidate":                  selectCandidate,
-		"accounts: credentials":      credentialsOf,
-		"accounts: sessions":         sessionsOf,
-		"counters by page":           listCounters,
-		"has user":                   hasUser,
-		"revoke user":                revokeUser,
-		"add credential":             addCredential,
-		"session":                    selectSession,
-		"list sessions":              listSessions,
-		"create session":             insertSession,
-		"delete surplus sessions":    deleteSurplus,
-		"rotate session":             rotateSession,
-		"rotate and sweep sooner":    rotateAndSweepSooner,
-		"put off sessions":           putOffSessions,
-		"end sessions":               deleteSessions,
-		"revocations":                selectRevocations,
-		"add key":                    insertKey,
-		"replace key":                replaceKey,
-	} {
+	queries := map[string]string{
+		"one counter":             selectCounters(1),
+		"three counters":          selectCounters(3),
+		"swap":                    updateCounter,
+		"make":                    insertCounter,
+		"list events":             listEvents,
+		"secret":                  selectSecret,
+		"replace secret":          replaceSecret,
+		"credential":              selectCredential,
+		"update credential":       updateCredential,
+		"user":                    selectUser,
+		"user by address":         selectUserByMail,
+		"update user":             updateUser,
+		"delete user":             deleteUser,
+		"list users":              listUsers,
+		"search users":            searchFrom,
+		"search users further":    searchAfter,
+		"candidate":               selectCandidate,
+		"accounts: credentials":   credentialsOf,
+		"accounts: sessions":      sessionsOf,
+		"counters by page":        listCounters,
+		"has user":                hasUser,
+		"add credential":          addCredential,
+		"session":                 selectSession,
+		"list sessions":           listSessions,
+		"create session":          insertSession,
+		"delete surplus sessions": deleteSurplus,
+		"rotate session":          rotateSession,
+		"rotate and sweep sooner": rotateAndSweepSooner,
+		"end sessions":            deleteSessions,
+		"revocations":             selectRevocations,
+		"add key":                 insertKey,
+		"replace key":             replaceKey,
+	}
+	for i, kind := range sweeps(s.pick()) {
+		for j, query := range kind {
+			queries[fmt.Sprintf("delete expired %d.%d", i, j)] = query
+		}
+	}
+	for name, query := range queries {
 		args := []any{}
 		for i := range 16 {
 			if strings.Contains(query, fmt.Sprintf("$%d", i+1)) {

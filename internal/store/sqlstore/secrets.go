@@ -16,17 +16,17 @@ const (
 )
 
 // FirstSecret implements [store.Secrets].
-func (s *Store) FirstSecret(ctx context.Context, name string, value []byte) ([]byte, error) {
+func (s verbs) FirstSecret(ctx context.Context, name string, value []byte) ([]byte, error) {
 	kept, err := s.Secret(ctx, name)
 	if !errors.Is(err, store.ErrNotFound) {
 		return kept, err
 	}
-	err = s.commitSingle(ctx, func(w *writer) error {
+	err = s.commit(ctx, change{single: true, do: func(w tx) error {
 		if _, err := w.exec(insertSecret, name, value); err != nil {
 			return err
 		}
 		return w.one(selectSecret, []any{name}, &kept)
-	})
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("secret %s: %w", name, err)
 	}
@@ -34,22 +34,23 @@ func (s *Store) FirstSecret(ctx context.Context, name string, value []byte) ([]b
 }
 
 // Secret implements [store.Secrets].
-func (s *Store) Secret(ctx context.Context, name string) (value []byte, err error) {
-	if err := s.read.one(ctx, selectSecret, []any{name}, &value); err != nil {
+func (s verbs) Secret(ctx context.Context, name string) (value []byte, err error) {
+	if err := s.one(ctx, selectSecret, []any{name}, &value); err != nil {
 		return nil, fmt.Errorf("secret %s: %w", name, err)
 	}
 	return value, nil
 }
 
 // ReplaceSecret implements [store.Secrets].
-func (s *Store) ReplaceSecret(ctx context.Context, name string, old, value []byte) error {
-	err := s.commitSingle(ctx, func(w *writer) error {
+func (s verbs) ReplaceSecret(ctx context.Context, name string, old, value []byte) error {
+	replace := func(w tx) error {
 		n, err := w.exec(replaceSecret, value, name, old)
 		if err != nil || n == 1 {
 			return err
 		}
-		return w.conflictIf(hasSecret, name)
-	})
+		return conflictIf(w, hasSecret, name)
+	}
+	err := s.commit(ctx, change{single: true, do: replace, verdict: s.secretWritten(name, old, value)})
 	if err != nil {
 		return fmt.Errorf("secret %s: %w", name, err)
 	}

@@ -58,30 +58,32 @@ func (r *sessionRow) result() (x store.Session, err error) {
 }
 
 // CreateSession implements [store.Sessions].
-func (s *Store) CreateSession(ctx context.Context, o store.Opening) (done store.Opened, err error) {
+func (s verbs) CreateSession(ctx context.Context, o store.Opening) (done store.Opened, err error) {
 	args, err := sessionArgs(o.Session)
 	if err != nil {
 		return store.Opened{}, err
 	}
 	args = append(args, o.Proof.Method, o.Proof.Key, o.Proof.Version)
-	err = s.commit(ctx, func(w *writer) error {
+	err = s.commit(ctx, change{do: func(w tx) error {
 		n, err := w.exec(insertSession, args...)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return w.conflictIf(hasUser, o.Session.UserID)
+			return conflictIf(w, hasUser, o.Session.UserID)
 		}
 		if o.Limit > 0 {
-			if done.Ended, err = endSessions(w, o.Until, deleteSurplus, o.Session.UserID, o.Session.ID, o.Limit-1); err != nil {
+			ended, err := endSessions(w, o.Until, deleteSurplus, o.Session.UserID, o.Session.ID, o.Limit-1)
+			if err != nil {
 				return err
 			}
+			done.Ended = len(ended)
 		}
 		if done.Swapped, err = swapCounters(w, o.Now, o.Counters); err != nil {
 			return err
 		}
 		return appendEvents(w, o.Events)
-	})
+	}})
 	if err != nil {
 		return store.Opened{}, err
 	}
@@ -98,10 +100,10 @@ func sessionArgs(x store.Session) ([]any, error) {
 }
 
 // Session implements [store.Sessions].
-func (s *Store) Session(ctx context.Context, id string) (store.Session, store.User, error) {
+func (s verbs) Session(ctx context.Context, id string) (store.Session, store.User, error) {
 	var session sessionRow
 	var user userRow
-	if err := s.read.one(ctx, selectSession, []any{id}, append(session.into(), user.into()...)...); err != nil {
+	if err := s.one(ctx, selectSession, []any{id}, append(session.into(), user.into()...)...); err != nil {
 		return store.Session{}, store.User{}, err
 	}
 	x, err := session.result()
@@ -113,8 +115,8 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, store.Us
 }
 
 // ListSessions implements [store.Sessions].
-func (s *Store) ListSessions(ctx context.Context, userID string) (sessions []store.Session, err error) {
-	err = s.read.each(ctx, listSessions, []any{userID}, func(r row) error {
+func (s verbs) ListSessions(ctx context.Context, userID string) (sessions []store.Session, err error) {
+	err = s.each(ctx, listSessions, []any{userID}, func(r row) error {
 		var session sessionRow
 		if err := r.Scan(session.into()...); err != nil {
 			return err
@@ -130,39 +132,52 @@ func (s *Store) ListSessions(ctx context.Context, userID string) (sessions []sto
 }
 
 // RotateSession implements [store.Sessions].
-func (s *Store) RotateSession(ctx context.Context, x store.Session) error {
-	args := []any{x.ID, x.Generation, x.Chain, x.Device, x.Client, micros(x.LastUsedAt), micros(x.ExpiresAt)}
-	return s.commitSingle(ctx, func(w *writer) error {
+func (s verbs) RotateSession(ctx context.Context, x store.Session) error {
+	args := rotationArgs(x)
+	rotate := func(w tx) error {
 		for _, query := range []string{rotateSession, rotateAndSweepSooner} { // of which at most one writes
 			if n, err := w.exec(query, args...); err != nil || n == 1 {
 				return err
 			}
 		}
-		return w.conflictIf(hasSession, x.ID)
-	})
+		return conflictIf(w, hasSession, x.ID)
+	}
+	return s.commit(ctx, change{single: true, do: rotate, verdict: s.rotationWritten(x)})
+}
+
+// rotationArgs returns the values of rotateSession.
+func rotationArgs(x store.Session) []any {
+	return []any{x.ID, x.Generation, x.Chain, x.Device, x.Client, micros(x.LastUsedAt), micros(x.ExpiresAt)}
 }
 
 // EndSessions implements [store.Sessions].
-func (s *Store) EndSessions(ctx context.Context, userID string, which store.Which, until time.Time) (n int, err error) {
-	err = s.commit(ctx, func(w *writer) (err error) {
-		n, err = endSessions(w, until, deleteSessions, userID, which.Only, which.Except)
+func (s verbs) EndSessions(ctx context.Context, userID string, which store.Which, until time.Time) (n int, err error) {
+	ended := make(map[string]bool) // by any attempt: one of which nobody knows whether it was written has left the others less
+	err = s.commit(ctx, change{do: func(w tx) error {
+		if err := w.lockUser(userID); err != nil {
+			return err
+		}
+		ids, err := endSessions(w, until, deleteSessions, userID, which.Only, which.Except)
+		for _, id := range ids {
+			ended[id] = true
+		}
 		return err
-	})
+	}})
 	if err != nil {
 		return 0, err
 	}
-	return n, nil
+	return len(ended), nil
 }
 
 // endSessions runs a query that deletes sessions and returns their ids, and writes a revocation of each.
-func endSessions(w *writer, until time.Time, query string, args ...any) (n int, err error) {
-	ids, err := w.texts(query, args...)
+func endSessions(w tx, until time.Time, query string, args ...any) (ids []string, err error) {
+	ids, err = w.texts(query, args...)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	revoked := make([]store.Revocation, len(ids))
 	for i, id := range ids {
 		revoked[i] = store.Revocation{Key: id, ExpiresAt: until}
 	}
-	return len(ids), revoke(w, revoked)
+	return ids, w.revoke(revoked)
 }

@@ -1,4 +1,4 @@
-// Package sqlstore keeps the server's records in an SQLite file.
+// Package sqlstore keeps the server's records in an SQLite file or in PostgreSQL, by one text of SQL.
 package sqlstore
 
 import (
@@ -21,12 +21,13 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations
 var migrations embed.FS
 
 // Store is a [store.Store] in one SQLite file. Several processes on one host may open the same file.
 // It is safe for concurrent use.
 type Store struct {
+	verbs
 	path     string
 	write    *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
 	group    group   // has that connection
@@ -75,6 +76,7 @@ func connect(path string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{path: path, write: write, read: reader{db: read}, scrubber: scrubber}
+	s.verbs = verbs{s}
 	s.group.writer.db, s.group.writer.patience = s.write, busyTimeout
 	return s, nil
 }
@@ -162,24 +164,34 @@ func fromOthers(err error) bool {
 	return false
 }
 
-// migrator returns what brings the schema of db up to date.
-func migrator(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations")
+// migrator returns what brings the schema of db up to date by the files of a folder.
+func migrator(db *sql.DB, dialect goose.Dialect, folder string, options ...goose.ProviderOption) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, folder)
 	if err != nil {
 		return nil, err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	provider, err := goose.NewProvider(dialect, db, files, options...)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
 	return provider, nil
 }
 
+// sqliteMigrator returns what brings the schema of an SQLite file up to date.
+func sqliteMigrator(db *sql.DB) (*goose.Provider, error) {
+	return migrator(db, goose.DialectSQLite3, "migrations/sqlite")
+}
+
 func migrate(ctx context.Context, db *sql.DB) error {
-	provider, err := migrator(db)
+	provider, err := sqliteMigrator(db)
 	if err != nil {
 		return err
 	}
+	return bringUp(ctx, provider)
+}
+
+// bringUp brings a schema up to date, unless it is newer than this binary.
+func bringUp(ctx context.Context, provider *goose.Provider) error {
 	current, newest, err := provider.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("schema version: %w", err)
@@ -224,15 +236,19 @@ func (s *Store) Close() error {
 	return errors.Join(s.group.close(), s.scrubber.Close(), s.read.close(), s.write.Close())
 }
 
-// commit has do write: all of it or nothing, and durably. Do may be called twice, the first time in vain.
-func (s *Store) commit(ctx context.Context, do func(*writer) error) error {
-	return s.group.commit(ctx, durable, false, do)
+func (s *Store) commit(ctx context.Context, c change) error {
+	return s.group.commit(ctx, c.durability, c.single, func(w *writer) error { return c.do(w) })
 }
 
-// commitSingle is commit for what writes with one statement at most.
-func (s *Store) commitSingle(ctx context.Context, do func(*writer) error) error {
-	return s.group.commit(ctx, durable, true, do)
+func (s *Store) one(ctx context.Context, query string, args []any, into ...any) error {
+	return s.read.one(ctx, query, args, into...)
 }
+
+func (s *Store) each(ctx context.Context, query string, args []any, scan func(row) error) error {
+	return s.read.each(ctx, query, args, scan)
+}
+
+func (s *Store) pick() string { return "" } // there is one writer
 
 // translate turns the driver's errors into the sentinels of the contract.
 func translate(err error) error {
@@ -256,18 +272,4 @@ func translate(err error) error {
 		}
 	}
 	return err
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
 }

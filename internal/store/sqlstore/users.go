@@ -25,11 +25,8 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 	updateUser = `UPDATE users SET email = $1, email_key = $2, roles = $3, data = $4, admin_data = $5, epoch = $6,
 		disabled_at = $7, updated_at = $8, version = version + 1 WHERE id = $9 AND version = $10`
-	deleteUser = "DELETE FROM users WHERE id = $1"
-	revokeUser = "INSERT INTO revocations (key, expires_at) SELECT epoch, $2 FROM users WHERE id = $1"
+	deleteUser = "DELETE FROM users WHERE id = $1 RETURNING epoch"
 )
-
-type row interface{ Scan(...any) error }
 
 // userRow is a user as its columns have it.
 type userRow struct {
@@ -75,13 +72,13 @@ func fromList(b []byte) (texts []string, err error) {
 }
 
 // CreateUser implements [store.Users].
-func (s *Store) CreateUser(ctx context.Context, u store.User, c store.Credential, events ...store.Event) error {
+func (s verbs) CreateUser(ctx context.Context, u store.User, c store.Credential, events ...store.Event) error {
 	u.Version, c.Version, c.UserID = 1, 1, u.ID
 	args, err := userArgs(u)
 	if err != nil {
 		return err
 	}
-	return s.commit(ctx, func(w *writer) error {
+	return s.commit(ctx, change{do: func(w tx) error {
 		if _, err := w.exec(insertUser, args...); err != nil {
 			return err
 		}
@@ -89,7 +86,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User, c store.Credential
 			return err
 		}
 		return appendEvents(w, events)
-	})
+	}})
 }
 
 // userArgs returns the values of insertUser.
@@ -102,66 +99,71 @@ func userArgs(u store.User) ([]any, error) {
 }
 
 // User implements [store.Users].
-func (s *Store) User(ctx context.Context, id string) (store.User, error) {
+func (s verbs) User(ctx context.Context, id string) (store.User, error) {
 	return s.user(ctx, selectUser, id)
 }
 
 // UserByEmail implements [store.Users].
-func (s *Store) UserByEmail(ctx context.Context, key string) (store.User, error) {
+func (s verbs) UserByEmail(ctx context.Context, key string) (store.User, error) {
 	return s.user(ctx, selectUserByMail, key)
 }
 
-func (s *Store) user(ctx context.Context, query, key string) (store.User, error) {
+func (s verbs) user(ctx context.Context, query, key string) (store.User, error) {
 	var r userRow
-	if err := s.read.one(ctx, query, []any{key}, r.into()...); err != nil {
+	if err := s.one(ctx, query, []any{key}, r.into()...); err != nil {
 		return store.User{}, err
 	}
 	return r.result()
 }
 
 // UpdateUser implements [store.Users].
-func (s *Store) UpdateUser(ctx context.Context, u store.User, revoked ...store.Revocation) error {
-	roles, err := list(u.Roles)
+func (s verbs) UpdateUser(ctx context.Context, u store.User, revoked ...store.Revocation) error {
+	args, err := userUpdate(u)
 	if err != nil {
 		return err
 	}
-	return s.commit(ctx, func(w *writer) error {
-		n, err := w.exec(updateUser, u.Email, u.EmailKey, roles, u.Data, u.AdminData, u.Epoch,
-			micros(u.DisabledAt), micros(u.UpdatedAt), u.ID, u.Version)
+	update := func(w tx) error {
+		n, err := w.exec(updateUser, args...)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return w.conflictIf(hasUser, u.ID)
+			return conflictIf(w, hasUser, u.ID)
 		}
-		return revoke(w, revoked)
-	})
+		return w.revoke(revoked)
+	}
+	updated := u
+	updated.Version++
+	return s.commit(ctx, change{do: update, verdict: s.userUpdated(updated)})
+}
+
+// userUpdate returns the values of updateUser.
+func userUpdate(u store.User) ([]any, error) {
+	roles, err := list(u.Roles)
+	return []any{
+		u.Email, u.EmailKey, roles, u.Data, u.AdminData, u.Epoch, micros(u.DisabledAt), micros(u.UpdatedAt), u.ID, u.Version,
+	}, err
 }
 
 // DeleteUser implements [store.Users].
-func (s *Store) DeleteUser(ctx context.Context, id string, until time.Time) error {
-	return s.commit(ctx, func(w *writer) error {
-		if _, err := w.exec(revokeUser, id, micros(until)); err != nil {
+func (s verbs) DeleteUser(ctx context.Context, id string, until time.Time) error {
+	remove := func(w tx) error {
+		var epoch string
+		if err := w.one(deleteUser, []any{id}, &epoch); err != nil {
 			return err
 		}
-		n, err := w.exec(deleteUser, id)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return store.ErrNotFound
-		}
-		return nil
-	})
+		return w.revoke([]store.Revocation{{Key: epoch, ExpiresAt: until}})
+	}
+	return s.commit(ctx, change{do: remove, verdict: gone})
 }
 
 // ListUsers implements [store.Directory].
-func (s *Store) ListUsers(ctx context.Context, after string, limit int) ([]store.User, error) {
+func (s verbs) ListUsers(ctx context.Context, after string, limit int) ([]store.User, error) {
 	return s.users(ctx, listUsers, after, limit)
 }
 
 // SearchUsers implements [store.Directory].
-func (s *Store) SearchUsers(ctx context.Context, prefix, after string, limit int) ([]store.User, error) {
+func (s verbs) SearchUsers(ctx context.Context, prefix, after string, limit int) ([]store.User, error) {
 	if after < prefix {
 		return s.users(ctx, searchFrom, prefix, behind(prefix), limit)
 	}
@@ -172,8 +174,8 @@ func (s *Store) SearchUsers(ctx context.Context, prefix, after string, limit int
 // stands for no character.
 func behind(prefix string) string { return prefix + "\U0010ffff" }
 
-func (s *Store) users(ctx context.Context, query string, args ...any) (users []store.User, err error) {
-	err = s.read.each(ctx, query, args, func(r row) error {
+func (s verbs) users(ctx context.Context, query string, args ...any) (users []store.User, err error) {
+	err = s.each(ctx, query, args, func(r row) error {
 		var u userRow
 		if err := r.Scan(u.into()...); err != nil {
 			return err

@@ -231,15 +231,6 @@ func (w *writer) one(query string, args []any, into ...any) error {
 	return translate(statement.QueryRowContext(context.Background(), args...).Scan(into...))
 }
 
-// conflictIf says why a conditional write met no row: [store.ErrConflict] if the query finds one, else [store.ErrNotFound].
-func (w *writer) conflictIf(query string, args ...any) error {
-	var found int
-	if err := w.one(query, args, &found); err != nil {
-		return err
-	}
-	return store.ErrConflict
-}
-
 // texts returns the one column of a query.
 func (w *writer) texts(query string, args ...any) (all []string, err error) {
 	statement, err := w.prepared(query)
@@ -259,4 +250,19 @@ func (w *writer) texts(query string, args ...any) (all []string, err error) {
 		all = append(all, text)
 	}
 	return all, translate(rows.Err())
+}
+
+// lockUser has nothing to do: there is one writer at a time.
+func (w *writer) lockUser(string) error { return nil }
+
+const insertRevocation = "INSERT INTO revocations (key, expires_at) VALUES ($1, $2)"
+
+// revoke writes revocations. There is one writer at a time, so that positions grow in the order of commits.
+func (w *writer) revoke(revoked []store.Revocation) error {
+	for _, r := range revoked {
+		if _, err := w.exec(insertRevocation, r.Key, micros(r.ExpiresAt)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

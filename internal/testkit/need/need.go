@@ -1,14 +1,16 @@
-// Package need finds what some tests use beyond Go: Node with its packages, Chromium.
+// Package need finds what some tests use beyond Go: Node with its packages, Chromium, PostgreSQL, PgBouncer.
 //
 // A test whose tool is missing is skipped by name, with the command that would bring it. With CI=true in the
 // environment a missing tool is a failure, so that CI cannot be green by skipping.
 package need
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -36,6 +38,43 @@ func Chromium(t testing.TB) string {
 	}
 	missing(t, "chromium")
 	return ""
+}
+
+// Postgres returns the folder of PostgreSQL's binaries.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	dir, err := FindPostgres()
+	if err != nil {
+		missing(t, "postgresql")
+	}
+	return dir
+}
+
+// FindPostgres returns the folder of PostgreSQL's binaries, of the newest version that is installed.
+func FindPostgres() (string, error) {
+	path, err := exec.LookPath("postgres")
+	if err == nil {
+		return filepath.Dir(path), nil
+	}
+	paths, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // where Debian has them
+	if len(paths) == 0 {
+		return "", err
+	}
+	// A greater number is longer, or as long and behind.
+	return filepath.Dir(slices.MaxFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })), nil
+}
+
+// PgBouncer returns the path of PgBouncer.
+func PgBouncer(t testing.TB) string {
+	t.Helper()
+	path, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		path = "/usr/sbin/pgbouncer"
+		if _, err := os.Stat(path); err != nil {
+			missing(t, "pgbouncer")
+		}
+	}
+	return path
 }
 
 func missing(t testing.TB, what string) {
