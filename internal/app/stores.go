@@ -15,6 +15,8 @@ func openStore(ctx context.Context, cfg *config.Config) (store.Store, error) {
 	switch kind := cfg.DatabaseKind(); kind {
 	case config.SQLite:
 		return sqlstore.Open(ctx, cfg.DatabasePath())
+	case config.PostgreSQL:
+		return sqlstore.OpenPostgres(ctx, cfg.Database, 20)
 	default:
 		return nil, fmt.Errorf("database: %s cannot be used yet", kind)
 	}

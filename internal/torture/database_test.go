@@ -1,15 +1,22 @@
 package torture
 
 import (
+	"crypto/rand"
 	"database/sql"
+	"encoding/base64"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/testkit/faultproxy"
+	"github.com/countersign-auth/countersign/internal/testkit/pgtest"
 )
 
 // database is a database for servers, and what can befall it.
@@ -18,7 +25,14 @@ type database struct {
 	settings []string
 	// check looks for damage that no verb of a store would show, when no server runs.
 	check func(t *testing.T)
+	// proxy is how a database that is a server is reached; nil for a file.
+	proxy *faultproxy.Proxy
+	// server is that server, if the test can do something to it.
+	server *process
 }
+
+// process is a database server.
+type process struct{ stop, kill, start, freeze, thaw func() }
 
 // kinds are the databases that every server can use.
 var kinds = []struct {
@@ -26,6 +40,7 @@ var kinds = []struct {
 	open func(t *testing.T) *database
 }{
 	{"SQLite", openSQLite},
+	{"PostgreSQL", openPostgres},
 }
 
 // onEach runs a test on each kind of database.
@@ -33,6 +48,17 @@ func onEach(t *testing.T, test func(t *testing.T, d *database)) {
 	t.Helper()
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) { test(t, kind.open(t)) })
+	}
+}
+
+// onEachServer runs a test on each kind of database that is a server. Each database that open returns is on a server of its own.
+func onEachServer(t *testing.T, test func(t *testing.T, open func(t *testing.T) *database)) {
+	t.Helper()
+	for _, kind := range kinds[1:] {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, kind.open)
+		})
 	}
 }
 
@@ -58,6 +84,52 @@ func sqliteIn(dir string) *database {
 			}
 		},
 	}
+}
+
+func openPostgres(t *testing.T) *database {
+	server := pgtest.Start(t)
+	location, err := url.Parse(server.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := location.String()
+	proxy := faultproxy.Start(t, location.Host)
+	location.Host = proxy.Addr()
+	return &database{
+		settings: []string{"COUNTERSIGN_DATABASE=" + location.String(), "COUNTERSIGN_MASTER_KEY=" + masterKey()},
+		check:    func(t *testing.T) { checkPostgres(t, direct) },
+		proxy:    proxy,
+		server: &process{
+			stop: func() { server.Stop(t, "fast") }, kill: func() { server.Kill(t) }, start: func() { server.Again(t) },
+			freeze: func() { server.Freeze(t) }, thaw: func() { server.Thaw(t) },
+		},
+	}
+}
+
+// checkPostgres has PostgreSQL compare each index with its table.
+func checkPostgres(t *testing.T, location string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	const checkAll = `SELECT count(bt_index_check(c.oid, true)) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+		JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'btree'`
+	if _, err := conn.Exec(t.Context(), "CREATE EXTENSION IF NOT EXISTS amcheck"); err != nil {
+		t.Fatal(err)
+	}
+	var indexes int
+	if err := conn.QueryRow(t.Context(), checkAll).Scan(&indexes); err != nil || indexes == 0 {
+		t.Errorf("amcheck of %d indexes: %v", indexes, err)
+	}
+}
+
+// masterKey returns a new master key.
+func masterKey() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return base64.StdEncoding.EncodeToString(key)
 }
 
 // open opens the database as a command does that has that clock; nil is the machine's. Close it when done.
