@@ -37,6 +37,9 @@ func TestKill(t *testing.T) {
 		rotated := keys.stop()
 		probe.stop(t)
 		t.Logf("%d kills, %d users, %d rotations, slowest start %v", kills, len(users), len(rotated), worst)
+		if worst > 2*time.Second {
+			t.Errorf("a server took %v to start", worst)
+		}
 		if len(users) < 50 || len(rotated) == 0 {
 			t.Errorf("too little was done for a test: %d users, %d rotations", len(users), len(rotated))
 		}

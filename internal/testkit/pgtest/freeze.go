@@ -17,8 +17,15 @@ func (s *Server) Freeze(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
 // Thaw has a frozen server go on.
 func (s *Server) Thaw(t testing.TB) { s.signal(t, syscall.SIGCONT) }
 
-// Kill ends every process of the server as a power switch would.
-func (s *Server) Kill(t testing.TB) { s.signal(t, syscall.SIGKILL) }
+// Kill ends every process of the server as a power switch would. Again starts it.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	s.signal(t, syscall.SIGKILL)
+	// A server that finds this file looks whether that process is there, and it is until somebody has asked how it ended.
+	if err := os.Remove(filepath.Join(s.data(), "postmaster.pid")); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // signal sends a signal to the server and those that it has made.
 func (s *Server) signal(t testing.TB, sig syscall.Signal) {
@@ -27,7 +34,7 @@ func (s *Server) signal(t testing.TB, sig syscall.Signal) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pid := range pids {
+	for _, pid := range pids { // the first, which would start others
 		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 			t.Fatal(err)
 		}
