@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/testkit/pgtest"
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/jwt/jwk"
 	"github.com/countersign-auth/countersign/passport/bearer"
@@ -157,14 +160,39 @@ func (n node) logIn(t *testing.T, email string) answer {
 	return a
 }
 
+// onEachDatabase runs a test with the settings of each database that nodes can share.
+func onEachDatabase(t *testing.T, test func(t *testing.T, settings ...string)) {
+	t.Helper()
+	for name, settings := range map[string]func(*testing.T) []string{
+		"SQLite":     func(*testing.T) []string { return nil },
+		"PostgreSQL": postgresSettings,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, settings(t)...)
+		})
+	}
+}
+
+// postgresSettings are those of nodes on a PostgreSQL database of the test's own.
+func postgresSettings(t *testing.T) []string {
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // which never fails
+	return []string{"COUNTERSIGN_DATABASE=" + pgtest.Database(t), "COUNTERSIGN_MASTER_KEY=" + hex.EncodeToString(key[:])}
+}
+
 func TestOneSuccessorFromTwoProcesses(t *testing.T) {
 	t.Parallel()
+	onEachDatabase(t, oneSuccessor)
+}
+
+func oneSuccessor(t *testing.T, settings ...string) {
 	rounds := 1000
 	if raceEnabled || testing.Short() {
 		rounds = 50
 	}
 	const parallel = 50
-	all := nodes(t, 2).nodes
+	all := nodes(t, 2, settings...).nodes
 	token := all[0].logIn(t, "mike@example.com").Refresh
 	for round := range rounds {
 		successors := make([]string, parallel)
@@ -191,7 +219,11 @@ func TestOneSuccessorFromTwoProcesses(t *testing.T) {
 
 func TestLogoutIsSeenByTheOtherNode(t *testing.T) {
 	t.Parallel()
-	all := nodes(t, 2).nodes
+	onEachDatabase(t, logoutIsSeen)
+}
+
+func logoutIsSeen(t *testing.T, settings ...string) {
+	all := nodes(t, 2, settings...).nodes
 	for i, scope := range []string{"this", "all", "this", "all"} {
 		here, there := all[i%2], all[(i+1)%2]
 		a := here.logIn(t, fmt.Sprintf("mike%d@example.com", i))
@@ -337,11 +369,15 @@ func verifierOf(t *testing.T, n node, shared bool) (*jwt.Verifier, jwt.KeySet) {
 
 func TestNoValidTokenIsRefusedWhileKeysRotate(t *testing.T) {
 	t.Parallel()
+	onEachDatabase(t, keysRotate)
+}
+
+func keysRotate(t *testing.T, settings ...string) {
 	rotations := 20
 	if testing.Short() {
 		rotations = 3
 	}
-	all := nodes(t, 2)
+	all := nodes(t, 2, settings...)
 	start := all.nodes[0].logIn(t, "mike@example.com")
 	var done atomic.Bool
 	var asked atomic.Int64

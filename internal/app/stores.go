@@ -16,7 +16,7 @@ func openStore(ctx context.Context, cfg *config.Config) (store.Store, error) {
 	case config.SQLite:
 		return sqlstore.Open(ctx, cfg.DatabasePath())
 	case config.PostgreSQL:
-		return sqlstore.OpenPostgres(ctx, cfg.Database, 20)
+		return sqlstore.OpenPostgres(ctx, cfg.Database, cfg.DatabaseMaxConnections)
 	default:
 		return nil, fmt.Errorf("database: %s cannot be used yet", kind)
 	}

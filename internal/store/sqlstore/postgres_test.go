@@ -46,3 +46,11 @@ func TestPostgresContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T, place string) store.Store { return inPlace(t, place, pgtest.Database) })
 }
+
+// TestPostgresContractPooled is the contract through a PgBouncer in transaction mode, with nothing said about it in the URL.
+func TestPostgresContractPooled(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, place string) store.Store {
+		return inPlace(t, place, func(t testing.TB) string { return pgtest.Pooled(t, pgtest.Database(t)) })
+	})
+}

@@ -23,7 +23,7 @@ type Server struct {
 	URL string
 
 	bin, dir string
-	as       *syscall.SysProcAttr // the unprivileged user
+	as       *syscall.Credential // the unprivileged user; nil if this process is run by one
 	keeper   *exec.Cmd
 	open     io.Closer // which keeps the keeper from its work
 }
@@ -61,7 +61,7 @@ func (s *Server) Again(t testing.TB) {
 }
 
 // unprivileged says as whom to run: PostgreSQL refuses root.
-func unprivileged() (*syscall.SysProcAttr, int, error) {
+func unprivileged() (as *syscall.Credential, uid int, err error) {
 	if os.Geteuid() != 0 {
 		return nil, -1, nil
 	}
@@ -75,7 +75,7 @@ func unprivileged() (*syscall.SysProcAttr, int, error) {
 			return nil, 0, err
 		}
 		gid, err := strconv.Atoi(u.Gid)
-		return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, uid, err
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, uid, err
 	}
 	return nil, 0, errors.New("there is no user postgres and no user nobody to run PostgreSQL as")
 }
@@ -121,10 +121,7 @@ func start(bin string, settings ...string) (*Server, error) {
 func (s *Server) keep() (err error) {
 	const script = `cat; "$0/pg_ctl" -D "$1/data" -m immediate stop; cd /; rm -rf "$1"`
 	s.keeper = exec.Command("/bin/sh", "-c", script, s.bin, s.dir)
-	s.keeper.Dir, s.keeper.SysProcAttr = s.dir, &syscall.SysProcAttr{Setsid: true}
-	if s.as != nil {
-		s.keeper.SysProcAttr.Credential = s.as.Credential
-	}
+	s.keeper.Dir, s.keeper.SysProcAttr = s.dir, &syscall.SysProcAttr{Setsid: true, Credential: s.as}
 	if s.open, err = s.keeper.StdinPipe(); err != nil {
 		return err
 	}
@@ -152,7 +149,7 @@ func (s *Server) configure(settings []string) error {
 // command returns a command that the unprivileged user runs.
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
-	cmd.Dir, cmd.SysProcAttr = s.dir, s.as
+	cmd.Dir, cmd.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: s.as}
 	return cmd
 }
 
