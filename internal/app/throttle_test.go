@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/testkit"
 )
 
@@ -224,6 +225,9 @@ func TestAttemptsAreEvents(t *testing.T) {
 		s.Form(t, "/login", "email", "nobody@example.com", "password", wrong)
 	}
 	s.Form(t, "/login", "email", wrong, "password", "mike@example.com") // the wrong way round
+	away := s.SignUp(t, "away@example.com")
+	change(t, s, away, func(u *store.User) { u.DisabledAt = s.Clock.Now() })
+	s.Form(t, "/login", "email", "away@example.com", "password", testkit.Password)
 	if err := s.App.Audit.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -238,13 +242,16 @@ func TestAttemptsAreEvents(t *testing.T) {
 		if strings.Contains(fmt.Sprint(e), "example.com") || strings.Contains(fmt.Sprint(e), testkit.Canary) || e.Client != "127.0.0.1" || e.RequestID == "" {
 			t.Errorf("%+v", e)
 		}
+		if e.UserID == away {
+			continue
+		}
 		subjects[fmt.Sprint(e.Kind, e.Result)] = e.Subject
 		if (e.UserID == id) != (e.Result == "ok") {
 			t.Errorf("user %q of %+v", e.UserID, e)
 		}
 	}
 	want := "[signup ok  x1 login ok  x1 signup failed email_taken x1 " +
-		strings.Repeat("login failed wrong_credential x1 ", 6) + "login refused throttled_pair x4]"
+		strings.Repeat("login failed wrong_credential x1 ", 6) + "signup ok  x1 login failed disabled x1 login refused throttled_pair x4]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -272,4 +273,37 @@ func TestAbandoned(t *testing.T) {
 		}
 	}
 	pass(t, l, from(attacker(1)))
+}
+
+// TestPassingWithTheSession: a login writes its counters together with its session. Those that somebody else has raised
+// meanwhile are not written over, and still lose this login's own count.
+func TestPassingWithTheSession(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	c := newClock()
+	l := newLogins(t, s, c.Now)
+	for i := range 50 {
+		a := ratelimit.Attempt{Account: fmt.Sprint("owner ", i), Client: home}
+		owner, r := enter(t, l, a)
+		if r != nil {
+			t.Fatal(r)
+		}
+		next, now := owner.Passing()
+		fail(t, l, ratelimit.Attempt{Account: fmt.Sprint("other ", i), Client: home}, 1) // raises the address
+		swapped, err := s.SwapCounters(t.Context(), now, next...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []bool{true, true, false}; !slices.Equal(swapped, want) { // account, pair, address
+			t.Fatalf("swapped %v, want %v", swapped, want)
+		}
+		if err := owner.Passed(t.Context(), swapped...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fail(t, l, ratelimit.Attempt{Account: "more", Client: home}, 1) // the known pair's, and the address has half of its room
+	for i := range 49 {
+		fail(t, l, ratelimit.Attempt{Account: fmt.Sprint("more ", i), Client: home}, 1)
+	}
+	refused(t, l, ratelimit.Attempt{Account: "one more", Client: home}, ratelimit.ReasonAddress)
 }
