@@ -23,6 +23,8 @@ import (
 type database struct {
 	// settings name it to servers and commands.
 	settings []string
+	// clients is how many at once it can take.
+	clients int
 	// check looks for damage that no verb of a store would show, when no server runs.
 	check func(t *testing.T)
 	// proxy is how a database that is a server is reached; nil for a file.
@@ -67,6 +69,7 @@ func openSQLite(t *testing.T) *database { return sqliteIn(t.TempDir()) }
 func sqliteIn(dir string) *database {
 	return &database{
 		settings: []string{"COUNTERSIGN_DATA=" + dir},
+		clients:  50,
 		check: func(t *testing.T) {
 			t.Helper()
 			db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "countersign.db"))
@@ -97,6 +100,7 @@ func openPostgres(t *testing.T) *database {
 	location.Host = proxy.Addr()
 	return &database{
 		settings: []string{"COUNTERSIGN_DATABASE=" + location.String(), "COUNTERSIGN_MASTER_KEY=" + masterKey()},
+		clients:  50,
 		check:    func(t *testing.T) { checkPostgres(t, direct) },
 		proxy:    proxy,
 		server: &process{

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// The process is killed while fifty clients sign up, log in and refresh, and keys are rotated. What any of them was told has
+// The process is killed while clients sign up, log in and refresh, and keys are rotated. What any of them was told has
 // been done is there when the server comes back.
 func TestKill(t *testing.T) {
 	onEach(t, func(t *testing.T, d *database) {
 		environ := d.environment("COUNTERSIGN_JWT_ACCESS_TTL=2h")
 		s := start(t, environ)
 		x := newSite(t, s.url)
-		crowd := x.gather("kill", 50)
+		crowd := x.gather("kill", d.clients)
 		keys := rotateKeys(t, environ)
 		first := &user{email: "probe@example.com", addr: "10.200.0.1"}
 		if !x.signUp(first) || !x.logIn(first) {
@@ -40,7 +40,7 @@ func TestKill(t *testing.T) {
 		if worst > 2*time.Second {
 			t.Errorf("a server took %v to start", worst)
 		}
-		if len(users) < 50 || len(rotated) == 0 {
+		if len(users) < d.clients || len(rotated) == 0 {
 			t.Errorf("too little was done for a test: %d users, %d rotations", len(users), len(rotated))
 		}
 		x.wantAll(users)
