@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -61,7 +62,7 @@ func (c *crowd) stop() []*user {
 func (c *crowd) live(client int) {
 	var first *user // whose session goes on through everything
 	for n := 0; !c.stopped.Load(); n++ {
-		u := &user{email: fmt.Sprintf("%s-%d-%d@example.com", c.name, client, n), addr: fmt.Sprintf("10.%d.%d.%d", client, n>>8&255, n&255)}
+		u := &user{email: fmt.Sprintf("%s-%d-%d@example.com", c.name, client, n), addr: c.site.address()}
 		if !c.site.signUp(u) || !c.site.logIn(u) {
 			return
 		}
@@ -100,6 +101,12 @@ func (x *site) insist(r request) (a answer, doubt, ok bool) {
 	}
 	x.t.Errorf("%s is not answered for %v", r.path, patience)
 	return a, doubt, false
+}
+
+// address returns an address that no other client has: what is throttled is throttled by it.
+func (x *site) address() string {
+	n := x.clients.Add(1)
+	return netip.AddrFrom4([4]byte{20, byte(n >> 16), byte(n >> 8), byte(n)}).String()
 }
 
 // signUp signs a user up. A client that does not know whether it has done so is told so by a 409, and no other is.

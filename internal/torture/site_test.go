@@ -19,6 +19,8 @@ type site struct {
 	t      *testing.T
 	url    atomic.Value // string
 	client *http.Client
+	// clients counts those who have an address.
+	clients atomic.Uint32
 
 	mu     sync.Mutex
 	faults []fault

@@ -31,7 +31,7 @@ func TestSlowDatabase(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rounds(12, 120))*time.Second)
 		defer cancel()
 		most := 0
-		flood := s.flood(ctx, 100)
+		flood := x.flood(ctx, 100)
 		for ctx.Err() == nil {
 			most = max(most, s.goroutines(t))
 			time.Sleep(200 * time.Millisecond)
@@ -64,7 +64,7 @@ func TestSlowDatabase(t *testing.T) {
 
 // flood has so many clients ask for what needs the database, who hang up after half a second. It returns what waits for them
 // and says how often they asked.
-func (s *server) flood(ctx context.Context, clients int) (wait func() int) {
+func (x *site) flood(ctx context.Context, clients int) (wait func() int) {
 	client := &http.Client{Timeout: 500 * time.Millisecond}
 	var all sync.WaitGroup
 	counts := make([]int, clients)
@@ -76,12 +76,12 @@ func (s *server) flood(ctx context.Context, clients int) (wait func() int) {
 				if n%2 == 1 {
 					path = "/signup"
 				}
-				req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+path, strings.NewReader(form.Encode()))
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.url.Load().(string)+path, strings.NewReader(form.Encode()))
 				if err != nil {
 					return
 				}
 				req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-				req.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.%d", 100+i, n>>8&255, n&255))
+				req.Header.Set("X-Forwarded-For", x.address())
 				counts[i]++
 				if res, err := client.Do(req); err == nil {
 					_ = res.Body.Close()
@@ -123,4 +123,34 @@ func (s *server) goroutines(t *testing.T) int {
 	}
 	t.Fatal("the metrics do not say how many goroutines there are")
 	return 0
+}
+
+// Far more clients than connections to the database: each waits its turn, and not for long.
+func TestFewConnections(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(t *testing.T, open func(t *testing.T) *database) {
+		d := open(t)
+		s := start(t, d.environment("COUNTERSIGN_DATABASE_MAX_CONNECTIONS=5"))
+		x := newSite(t, s.url)
+		x.client.Timeout = 15 * time.Second
+		u := &user{email: "mike@example.com", addr: "10.200.0.1"}
+		if !x.signUp(u) || !x.logIn(u) {
+			t.FailNow()
+		}
+		crowd, probe := x.gather("pool", 10*d.clients), x.probe(u.access)
+		time.Sleep(time.Duration(rounds(4, 60)) * time.Second)
+		users := append(crowd.stop(), u)
+		if median := probe.stop(t); median > 50*time.Millisecond {
+			t.Errorf("what needs no database takes %v", median)
+		}
+		if n := d.proxy.Connections(); n > 6 { // and one that listens for news
+			t.Errorf("there are %d connections", n)
+		}
+		x.wantAll(users)
+		t.Logf("%d users, and met %v", len(users), x.met(time.Time{}))
+		if err := s.stop(); err != nil {
+			t.Error(err, s.log)
+		}
+		d.wantWhole(t, users)
+	})
 }
