@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the tests use beyond Go, where this user may: Node with npm packages, Chromium, PostgreSQL, PgBouncer, a C compiler
-# for -race.
+# Brings what the tests use beyond Go, where this user may: Node with npm packages, Chromium, PostgreSQL, PgBouncer, a MongoDB
+# server, a C compiler for -race.
 # What cannot be had is said here by name; the tests that need it skip by name, and fail when CI=true.
 set -u
 cd "$(dirname "$0")/.."
@@ -33,5 +33,11 @@ if command -v npm >/dev/null && ! cmp -s "$peers/package-lock.json" "$peers/node
   else
     echo "test-deps: MISSING npm packages of $peers; tests that need them will skip"
   fi
+fi
+
+# The MongoDB server that the tests start where there is no mongod: a module of its own, whose first build takes minutes.
+if [ -z "${COUNTERSIGN_TEST_MONGODB:-}" ] && ! command -v mongod >/dev/null; then
+  (cd bench/mongowire && CGO_ENABLED=0 go build -o /dev/null .) ||
+    echo "test-deps: MISSING the MongoDB server of bench/mongowire; tests that need it will skip"
 fi
 exit 0

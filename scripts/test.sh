@@ -13,7 +13,7 @@ fi
 go test $race "$@" ./...
 # Of these two the race detector's pace has time for a part only: a thousand rounds of fifty refreshes, and a sweep of a
 # hundred thousand dead rows.
-go test -run '^TestOneSuccessorFromTwoProcesses$' "$@" ./cmd/countersign
+go test -run '^TestOneSuccessorFromTwoProcesses' "$@" ./cmd/countersign
 go test -run '^TestSweepUnderLoad$' "$@" ./internal/store/sqlstore
 cd bench && go test "$@" ./...
 cd ..

@@ -1,7 +1,7 @@
 // Command mongowire serves the MongoDB wire protocol from a folder of SQLite
-// files, so that the Express app has its database wherever Go runs. It is
-// FerretDB embedded; it prints its mongodb:// URI once it takes connections and
-// ends on SIGTERM or SIGINT.
+// files, so that the Express app has its database wherever Go runs, and the
+// tests of the MongoDB store a server. It is FerretDB embedded; it prints its
+// mongodb:// URI once it takes connections and ends on SIGTERM or SIGINT.
 package main
 
 import (
@@ -37,8 +37,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	listen := flags.String("listen", "127.0.0.1:27017", "`address` to listen on; port 0 takes a free one")
 	dir := flags.String("dir", "", "`folder` of the SQLite files, made if missing (required)")
+	sync := flags.Bool("sync", true, "wait for the disk at each write; without that the newest are lost if the power fails")
+	follow := flags.Bool("follow-stdin", false, "end when standard input does: with the process that holds its other end")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *follow {
+		var end context.CancelFunc
+		ctx, end = context.WithCancel(ctx)
+		defer end()
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			end()
+		}()
 	}
 	if *dir == "" {
 		return errors.New("-dir is required")
@@ -56,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		// A line per query would cost the app that is being measured.
 		Logger:    slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 		Handler:   "sqlite",
-		SQLiteURL: "file:" + abs + "/", // without the slash FerretDB refuses it
+		SQLiteURL: sqliteURL(abs, *sync),
 	})
 	if err != nil {
 		return err
@@ -67,4 +78,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	// MongoDBURI waits for the listener, which only Run brings up.
 	fmt.Fprintln(stdout, db.MongoDBURI())
 	return <-done
+}
+
+func sqliteURL(dir string, sync bool) string {
+	location := "file:" + dir + "/" // without the slash FerretDB refuses it
+	if !sync {
+		location += "?_pragma=synchronous(off)"
+	}
+	return location
 }

@@ -160,39 +160,18 @@ func (n node) logIn(t *testing.T, email string) answer {
 	return a
 }
 
-// onEachDatabase runs a test with the settings of each database that nodes can share.
-func onEachDatabase(t *testing.T, test func(t *testing.T, settings ...string)) {
-	t.Helper()
-	for name, settings := range map[string]func(*testing.T) []string{
-		"SQLite":     func(*testing.T) []string { return nil },
-		"PostgreSQL": postgresSettings,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, settings(t)...)
-		})
-	}
-}
-
-// postgresSettings are those of nodes on a PostgreSQL database of the test's own.
-func postgresSettings(t *testing.T) []string {
-	var key [32]byte
-	_, _ = rand.Read(key[:]) // which never fails
-	return []string{"COUNTERSIGN_DATABASE=" + pgtest.Database(t), "COUNTERSIGN_MASTER_KEY=" + hex.EncodeToString(key[:])}
-}
-
 func TestOneSuccessorFromTwoProcesses(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, oneSuccessor)
 }
 
-func oneSuccessor(t *testing.T, settings ...string) {
+func oneSuccessor(t *testing.T, on database) {
 	rounds := 1000
-	if raceEnabled || testing.Short() {
+	if raceEnabled || testing.Short() || on.slow {
 		rounds = 50
 	}
 	const parallel = 50
-	all := nodes(t, 2, settings...).nodes
+	all := nodes(t, 2, on.settings...).nodes
 	token := all[0].logIn(t, "mike@example.com").Refresh
 	for round := range rounds {
 		successors := make([]string, parallel)
@@ -222,8 +201,8 @@ func TestLogoutIsSeenByTheOtherNode(t *testing.T) {
 	onEachDatabase(t, logoutIsSeen)
 }
 
-func logoutIsSeen(t *testing.T, settings ...string) {
-	all := nodes(t, 2, settings...).nodes
+func logoutIsSeen(t *testing.T, on database) {
+	all := nodes(t, 2, on.settings...).nodes
 	for i, scope := range []string{"this", "all", "this", "all"} {
 		here, there := all[i%2], all[(i+1)%2]
 		a := here.logIn(t, fmt.Sprintf("mike%d@example.com", i))
@@ -372,12 +351,12 @@ func TestNoValidTokenIsRefusedWhileKeysRotate(t *testing.T) {
 	onEachDatabase(t, keysRotate)
 }
 
-func keysRotate(t *testing.T, settings ...string) {
+func keysRotate(t *testing.T, on database) {
 	rotations := 20
 	if testing.Short() {
 		rotations = 3
 	}
-	all := nodes(t, 2, settings...)
+	all := nodes(t, 2, on.settings...)
 	start := all.nodes[0].logIn(t, "mike@example.com")
 	var done atomic.Bool
 	var asked atomic.Int64

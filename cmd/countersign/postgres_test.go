@@ -20,9 +20,9 @@ func TestGuessesOnTwoNodesCountTogether(t *testing.T) {
 	onEachDatabase(t, guesses)
 }
 
-func guesses(t *testing.T, settings ...string) {
+func guesses(t *testing.T, on database) {
 	const free, wait = 5, time.Second
-	all := nodes(t, 2, settings...).nodes
+	all := nodes(t, 2, on.settings...).nodes
 	if a, err := all[0].post("/signup", "", "email", "mike@example.com", "password", nodePassword); err != nil || a.Status != http.StatusOK {
 		t.Fatal(a, err)
 	}
@@ -52,7 +52,7 @@ func guesses(t *testing.T, settings ...string) {
 // TestALoginIsThreeStatementsAndOneCommit counts what the database is asked, at a server in a process of its own.
 func TestALoginIsThreeStatementsAndOneCommit(t *testing.T) {
 	t.Parallel()
-	settings := postgresSettings(t)
+	settings := onPostgreSQL(t).settings
 	n := nodes(t, 1, settings...).nodes[0]
 	_, database, _ := strings.Cut(settings[0], "=")
 	conn, err := pgx.Connect(t.Context(), database)

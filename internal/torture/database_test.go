@@ -16,6 +16,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/testkit/faultproxy"
+	"github.com/countersign-auth/countersign/internal/testkit/mongotest"
 	"github.com/countersign-auth/countersign/internal/testkit/pgtest"
 )
 
@@ -43,6 +44,7 @@ var kinds = []struct {
 }{
 	{"SQLite", openSQLite},
 	{"PostgreSQL", openPostgres},
+	{"MongoDB", openMongo},
 }
 
 // onEach runs a test on each kind of database.
@@ -126,6 +128,24 @@ func checkPostgres(t *testing.T, location string) {
 	var indexes int
 	if err := conn.QueryRow(t.Context(), checkAll).Scan(&indexes); err != nil || indexes == 0 {
 		t.Errorf("amcheck of %d indexes: %v", indexes, err)
+	}
+}
+
+func openMongo(t *testing.T) *database {
+	location, err := url.Parse(mongotest.Start(t).URL(t.Name()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := faultproxy.Start(t, location.Host)
+	location.Host = proxy.Addr()
+	q := location.Query()
+	q.Set("directConnection", "true") // the proxy's address is not the one by which the server knows itself
+	location.RawQuery = q.Encode()
+	return &database{
+		settings: []string{"COUNTERSIGN_DATABASE=" + location.String(), "COUNTERSIGN_MASTER_KEY=" + masterKey()},
+		clients:  5,                   // of what may stand in for a MongoDB
+		check:    func(*testing.T) {}, // which no client of a MongoDB can do
+		proxy:    proxy,
 	}
 }
 

@@ -1,4 +1,5 @@
-// Package need finds what some tests use beyond Go: Node with its packages, Chromium, PostgreSQL, PgBouncer.
+// Package need finds what some tests use beyond Go: Node with its packages, Chromium, PostgreSQL, PgBouncer, a MongoDB
+// server.
 //
 // A test whose tool is missing is skipped by name, with the command that would bring it. With CI=true in the
 // environment a missing tool is a failure, so that CI cannot be green by skipping.
