@@ -61,11 +61,11 @@ func TestNoLostAnswerMisleads(t *testing.T) {
 			u, _, _ := there(t, direct, n)
 			u.Email, u.Roles = "other", []string{"admin"}
 			return func(s store.Store) error {
-				return s.UpdateUser(t.Context(), u, store.Revocation{Key: u.ID, ExpiresAt: day})
-			}, func() error {
-				u.Version++
-				return hasUser(t, direct, u)
-			}
+					return s.UpdateUser(t.Context(), u, store.Revocation{Key: u.ID, ExpiresAt: day})
+				}, func() error {
+					u.Version++
+					return hasUser(t, direct, u)
+				}
 		},
 		"DeleteUser": func(t *testing.T, n int) (func(store.Store) error, func() error) {
 			u, _, _ := there(t, direct, n)
