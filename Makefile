@@ -2,7 +2,7 @@
 FUZZTIME ?= 3s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test lint fuzz bench vuln
+.PHONY: help build test torture lint fuzz bench vuln
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -13,6 +13,10 @@ build: ## Build ./countersign
 test: ## Run all tests, with the race detector
 	scripts/test-deps.sh
 	scripts/test.sh
+
+torture: ## Run the tests of docs/faults.md at length (half an hour)
+	scripts/test-deps.sh
+	TORTURE=long go test -count=1 -timeout 2h -v ./internal/torture
 
 lint: ## Check the form of the code
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'gofmt would change these'; exit 1; }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/revocation"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -118,7 +119,8 @@ func (a *App) scrubFor(ctx context.Context, patience time.Duration) error {
 	}
 }
 
-// sweepOnce deletes some of what has expired, and reports whether there may be more.
+// sweepOnce deletes some of what has expired, and reports whether there may be more. What has expired here may not have at a
+// node whose clock is slow, which would take a token again whose revocation is gone.
 func (a *App) sweepOnce(ctx context.Context) (more bool, err error) {
-	return a.Store.DeleteExpired(ctx, a.steady(), sweepStep)
+	return a.Store.DeleteExpired(ctx, a.steady().Add(-revocation.Margin), sweepStep)
 }

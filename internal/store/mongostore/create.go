@@ -17,10 +17,30 @@ import (
 // credential; and the write that takes the mark off. That last one decides. Until then nobody sees the user, and what was
 // written counts as absent. It keeps others from the address and from the method and key of a credential only until they
 // come with a record that is abandonedAfter younger: then its maker is taken for dead, and they put it out of the way. A maker
-// who was alive all the same finds no document to take the mark off.
+// who was alive all the same finds no document to take the mark off. Who comes sooner waits for a maker who is alive, and after
+// that is told neither that it is taken nor that it is not.
 
 // abandonedAfter is how much younger a record must be than one that is being made to take its place.
 const abandonedAfter = 30 * time.Second
+
+const (
+	// makerPatience is how long others wait for a maker.
+	makerPatience = 2 * time.Second
+	makerPause    = 20 * time.Millisecond
+)
+
+// undecided waits a moment for somebody who makes something. [store.ErrBusy] says that the verb has no time left for that.
+func (s *Store) undecided(ctx context.Context) error {
+	if deadline, _ := ctx.Deadline(); time.Until(deadline) < s.patience-makerPatience {
+		return store.ErrBusy
+	}
+	select {
+	case <-time.After(makerPause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // errOvertaken says that others took what was being made for abandoned.
 var errOvertaken = errors.New("overtaken")
@@ -67,7 +87,7 @@ func (s *Store) make(ctx context.Context, r userRecord, sessions []sessionRecord
 		return err
 	}
 	err := s.makeBelongings(ctx, &r, sessions)
-	if errors.Is(err, store.ErrExists) {
+	if errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrBusy) {
 		return errors.Join(err, s.abandon(ctx, &r))
 	}
 	if err != nil {
@@ -130,7 +150,8 @@ func (s *Store) makeBelongings(ctx context.Context, r *userRecord, sessions []se
 }
 
 // clear puts a document of users out of the way that only seems to have a value of a unique field. ErrExists when it is that of a
-// user who is there, or is being made for somebody who asked less than abandonedAfter before at.
+// user who is there. When it is that of one who is being made for somebody who asked less than abandonedAfter before at, it has
+// waited a moment, or returns ErrBusy.
 func (s *Store) clear(ctx context.Context, field, value string, at int64) error {
 	var other userRecord
 	switch err := first(ctx, s.users, field, value, &other); {
@@ -142,6 +163,8 @@ func (s *Store) clear(ctx context.Context, field, value string, at int64) error 
 		return s.settle(ctx, other.ID)
 	case other.State == beingMade && abandoned(other.CreatedAt, at):
 		return s.abandon(ctx, &other)
+	case other.State == beingMade:
+		return s.undecided(ctx)
 	}
 	return store.ErrExists
 }
@@ -186,8 +209,8 @@ func (s *Store) reserve(ctx context.Context, r reservation, at int64) error {
 	}
 }
 
-// holds reports whether a reservation had a credential that was abandoned, and is now removed. ErrExists when its credential is
-// there or being made.
+// holds reports whether a reservation had a credential that was abandoned, and is now removed, or that is being made, for which it
+// has waited a moment. ErrExists when its credential is there, ErrBusy when it is still being made.
 func (s *Store) holds(ctx context.Context, r reservation, at int64) (bool, error) {
 	var u userRecord
 	if err := one(ctx, s.users, r.UserID, &u); err != nil {
@@ -202,8 +225,12 @@ func (s *Store) holds(ctx context.Context, r reservation, at int64) (bool, error
 		return false, nil
 	case u.State == beingMade && abandoned(u.CreatedAt, at):
 		return true, s.abandon(ctx, &u)
+	case u.State == beingMade:
+		return true, s.undecided(ctx)
 	case c.Making && abandoned(c.CreatedAt, at):
 		return true, s.withdraw(ctx, u.ID, r.ID, c.Mark)
+	case c.Making:
+		return true, s.undecided(ctx)
 	}
 	return false, store.ErrExists
 }

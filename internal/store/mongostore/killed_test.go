@@ -331,7 +331,7 @@ func checkCreated(on scene, done bool) bool {
 	}
 	written := on.n > 1 // the first command is a look at the events
 	again.CreatedAt = day.Add(29 * time.Second)
-	if err := on.store.CreateUser(on.Context(), again, c); written && !errors.Is(err, store.ErrExists) {
+	if err := on.store.CreateUser(on.Context(), again, c); written && !errors.Is(err, store.ErrBusy) { // it is not taken yet
 		on.Errorf("one who is not much younger: %v", err)
 	}
 	if written {

@@ -102,8 +102,10 @@ func TestNoLostAnswerMisleads(t *testing.T) {
 			x := old
 			x.ID = "new " + old.ID
 			counter := store.Counter{Key: u.ID, Count: 1, LastAt: day, ExpiresAt: day.Add(time.Hour)}
+			finer := x
+			finer.AuthAt = x.AuthAt.Add(500 * time.Nanosecond) // as a clock shows it; nothing so fine is kept
 			o := store.Opening{
-				Session: x, Proof: store.Proof{Method: c.Method, Key: c.Key, Version: 1}, Limit: 1, Until: day, Now: day,
+				Session: finer, Proof: store.Proof{Method: c.Method, Key: c.Key, Version: 1}, Limit: 1, Until: day, Now: day,
 				Counters: []store.Counter{counter}, Events: []store.Event{eventOf(n, "login")},
 			}
 			return func(s store.Store) error {
