@@ -12,7 +12,7 @@ import (
 )
 
 // page is how many records are read and written at once.
-const page = 500
+const page = 100
 
 // Export writes everything that a store holds. It calls progress from time to time, which may not be nil.
 //
