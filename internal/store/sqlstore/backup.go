@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -138,10 +139,18 @@ func publish(partial, file string) error {
 			return err
 		}
 	}
-	return syncFile(filepath.Dir(file))
+	return syncFolder(filepath.Dir(file))
 }
 
-// syncFile has a file or a folder written to the disk.
+// syncFolder has the names in a folder written to the disk. On Windows it cannot be asked for, and need not be.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	return syncFile(path)
+}
+
+// syncFile has a file written to the disk.
 func syncFile(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
