@@ -147,12 +147,13 @@ func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	return syncFile(path)
+	return syncOpen(os.Open(path))
 }
 
 // syncFile has a file written to the disk.
-func syncFile(path string) error {
-	f, err := os.Open(path)
+func syncFile(path string) error { return syncOpen(os.OpenFile(path, os.O_RDWR, 0)) }
+
+func syncOpen(f *os.File, err error) error {
 	if err != nil {
 		return err
 	}
