@@ -20,6 +20,9 @@ func warmAt(ctx context.Context, s store.Store, r resident) error {
 		_, _, err = s.Session(ctx, r.session)
 	}
 	if err == nil {
+		_, err = s.User(ctx, r.id)
+	}
+	if err == nil {
 		err = searchAt(ctx, s, r)
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -138,12 +139,21 @@ func publish(partial, file string) error {
 			return err
 		}
 	}
-	return syncFile(filepath.Dir(file))
+	return syncFolder(filepath.Dir(file))
 }
 
-// syncFile has a file or a folder written to the disk.
-func syncFile(path string) error {
-	f, err := os.Open(path)
+// syncFolder has the names in a folder written to the disk. On Windows it cannot be asked for, and need not be.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	return syncOpen(os.Open(path))
+}
+
+// syncFile has a file written to the disk.
+func syncFile(path string) error { return syncOpen(os.OpenFile(path, os.O_RDWR, 0)) }
+
+func syncOpen(f *os.File, err error) error {
 	if err != nil {
 		return err
 	}

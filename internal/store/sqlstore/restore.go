@@ -76,7 +76,7 @@ func Restore(ctx context.Context, file, path string, how Restoring) (r Restored,
 	if err := os.Rename(partial, path); err != nil {
 		return r, err
 	}
-	return r, syncFile(filepath.Dir(path))
+	return r, syncFolder(filepath.Dir(path))
 }
 
 // restorable looks at what is to be read and what is to be written.
