@@ -146,11 +146,11 @@ func TestNoLostAnswerMisleads(t *testing.T) {
 		"AddAccounts": func(t *testing.T, n int) (func(store.Store) error, func() error) {
 			u, c, x := person(n)
 			return func(s store.Store) error {
-				errs, err := s.AddAccounts(t.Context(), store.Account{User: u, Credentials: []store.Credential{c}, Sessions: []store.Session{x}})
-				return errors.Join(append(errs, err)...)
-			}, func() error {
-				return errors.Join(hasUser(t, direct, u), hasCredential(t, direct, c), hasSessions(t, direct, u.ID, x))
-			}
+					errs, err := s.AddAccounts(t.Context(), store.Account{User: u, Credentials: []store.Credential{c}, Sessions: []store.Session{x}})
+					return errors.Join(append(errs, err)...)
+				}, func() error {
+					return errors.Join(hasUser(t, direct, u), hasCredential(t, direct, c), hasSessions(t, direct, u.ID, x))
+				}
 		},
 		"AddKey": func(t *testing.T, n int) (func(store.Store) error, func() error) {
 			newest := ""
