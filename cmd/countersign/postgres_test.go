@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,8 +61,12 @@ func TestALoginIsThreeStatementsAndOneCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), "CREATE EXTENSION pg_stat_statements"); err != nil {
-		t.Skipf("SKIPPED: the server has no pg_stat_statements: %v", err)
+	_, err = conn.Exec(t.Context(), "CREATE EXTENSION pg_stat_statements; SELECT count(*) FROM pg_stat_statements")
+	switch {
+	case err != nil && os.Getenv("CI") == "true":
+		t.Fatal(err)
+	case err != nil:
+		t.Skipf("SKIPPED: the server that was given counts no statements: %v", err)
 	}
 	n.logIn(t, "mike@example.com") // which makes the secrets that are made once
 	const logins = 10

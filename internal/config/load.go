@@ -69,7 +69,7 @@ func Load(src Sources) (*Config, []*Setting, error) {
 	}
 	for _, variable := range src.Environ {
 		name, text, _ := strings.Cut(variable, "=")
-		if !strings.HasPrefix(name, envPrefix) || name == ConfigEnv || fromOrchestrator.MatchString(name) {
+		if !strings.HasPrefix(name, envPrefix) || name == ConfigEnv || strings.HasPrefix(name, testPrefix) || fromOrchestrator.MatchString(name) {
 			continue
 		}
 		if s := byEnv[name]; s != nil {

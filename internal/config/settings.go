@@ -39,6 +39,9 @@ func (s *Setting) Type() string { return s.value.kind() }
 
 const envPrefix = "COUNTERSIGN_"
 
+// testPrefix begins the variables that name the servers which this project's tests use, and are none of its settings.
+const testPrefix = envPrefix + "TEST_"
+
 // defaults returns a Config with every default in place, and its settings.
 func defaults() (*Config, []*Setting) {
 	c := &Config{}

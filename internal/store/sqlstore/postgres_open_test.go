@@ -106,6 +106,43 @@ func TestOtherEncodingIsRefused(t *testing.T) {
 	}
 }
 
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	server, stranger := pgtest.Start(t), pgtest.Start(t)
+	verified := withParameter(t, server.Database(t), "sslmode", "verify-full")
+	s := openPostgres(t, withParameter(t, verified, "sslrootcert", server.Certificate()))
+	allWork(t, "verified", s)
+	var encrypted bool
+	row := connectTo(t, server.URL).QueryRow(t.Context(), "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'countersign'")
+	if err := row.Scan(&encrypted); err != nil || !encrypted {
+		t.Errorf("encrypted is %t (%v)", encrypted, err)
+	}
+	for why, location := range map[string]string{
+		"no root":         verified,
+		"another's root":  withParameter(t, verified, "sslrootcert", stranger.Certificate()),
+		"no certificates": withParameter(t, verified, "sslrootcert", "/nowhere"),
+	} {
+		if _, err := sqlstore.OpenPostgres(t.Context(), location, 2); err == nil {
+			t.Errorf("%s: a server that nobody vouches for is taken", why)
+		}
+	}
+}
+
+// TestRoleThatMayOnlyWrite is about a role under which nothing was migrated.
+func TestRoleThatMayOnlyWrite(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	database := server.Database(t)
+	openPostgres(t, database)
+	_, err := connectTo(t, database).Exec(t.Context(), `CREATE ROLE worker LOGIN;
+		REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO worker`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allWork(t, "as worker", openPostgres(t, strings.Replace(database, "postgres@", "worker@", 1)))
+}
+
 // TestPasswordIsInNoError gives URLs that lead nowhere.
 func TestPasswordIsInNoError(t *testing.T) {
 	t.Parallel()

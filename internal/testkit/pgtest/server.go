@@ -19,7 +19,7 @@ import (
 
 // Server is a PostgreSQL of a test's own.
 type Server struct {
-	// URL names a database of the server in which nothing is kept.
+	// URL names a database of the server in which nothing is kept. It asks for no TLS.
 	URL string
 
 	bin, dir string
@@ -105,8 +105,11 @@ func start(bin string, settings ...string) (*Server, error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
+	if err := s.certify(uid); err != nil {
+		return nil, err
+	}
 	settings = append([]string{
-		"listen_addresses=127.0.0.1", fmt.Sprintf("port=%d", port), "unix_socket_directories=", "max_connections=300",
+		"ssl=on", "listen_addresses=127.0.0.1", fmt.Sprintf("port=%d", port), "unix_socket_directories=", "max_connections=300",
 	}, settings...)
 	if _, err := os.Stat(filepath.Join(bin, "..", "lib", "pg_stat_statements.so")); err == nil {
 		settings = append(settings, "shared_preload_libraries=pg_stat_statements")
