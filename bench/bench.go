@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 )
 
@@ -76,7 +77,11 @@ func (b *bench) bringUp(ctx context.Context, s server) (*row, error) {
 func (b *bench) launch(ctx context.Context, i *instance, addr string) (time.Duration, error) {
 	arg, env := i.listen(addr)
 	begin := time.Now()
-	p, err := b.start(ctx, i.server.name, append(i.argv[:len(i.argv):len(i.argv)], arg...), append(i.env[:len(i.env):len(i.env)], env...))
+	cores := strconv.Itoa(b.serverCore)
+	if i.spread {
+		cores += "," + strconv.Itoa(b.loadCore)
+	}
+	p, err := b.startOn(ctx, cores, i.server.name, append(i.argv[:len(i.argv):len(i.argv)], arg...), append(i.env[:len(i.env):len(i.env)], env...))
 	if err != nil {
 		return 0, err
 	}

@@ -35,7 +35,7 @@ func TestParse(t *testing.T) {
 		{"-neighbour profile", "-neighbour needs"},
 		{"-check -only countersign storm", ""},
 		{"-check -only countersign logins", "-check needs plain"},
-		{"signups", `no scenario "signups"`},
+		{"nothing", `no scenario "nothing"`},
 	} {
 		_, err := parse(strings.Fields(tt.args), io.Discard)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {

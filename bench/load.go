@@ -36,6 +36,8 @@ type crowd struct {
 	// Refresh takes the refresh token out of each answer and sends it in the next
 	// request.
 	Refresh bool
+	// Fresh has each request say another address than the one before.
+	Fresh bool
 	// MayRefuse lets a refusal pass for an answer: it is counted apart, and the
 	// client comes back when it was told to.
 	MayRefuse bool

@@ -115,6 +115,11 @@ func (c *loadClient) loop(begin time.Time, stop <-chan struct{}) error {
 				return err
 			}
 		}
+		if c.crowd.Fresh {
+			if err := freshen(c.wire); err != nil {
+				return err
+			}
+		}
 		if isRefusal {
 			select {
 			case <-stop:

@@ -27,6 +27,11 @@ type process struct {
 // start runs argv pinned to the servers' core. It ends with ctx, with stop or
 // with stopAll. Both outputs go to files, which grow over restarts.
 func (b *bench) start(ctx context.Context, name string, argv, env []string) (*process, error) {
+	return b.startOn(ctx, strconv.Itoa(b.serverCore), name, argv, env)
+}
+
+// startOn is start with the cores to pin it to.
+func (b *bench) startOn(ctx context.Context, cores, name string, argv, env []string) (*process, error) {
 	p := &process{
 		name:   name,
 		stdout: filepath.Join(b.dir, name+".out"),
@@ -46,7 +51,7 @@ func (b *bench) start(ctx context.Context, name string, argv, env []string) (*pr
 
 	ctx, p.cancel = context.WithCancel(ctx)
 	// taskset replaces itself with the server, so its pid is the server's.
-	p.cmd = exec.CommandContext(ctx, "taskset", append([]string{"-c", strconv.Itoa(b.serverCore)}, argv...)...)
+	p.cmd = exec.CommandContext(ctx, "taskset", append([]string{"-c", cores}, argv...)...)
 	p.cmd.Env = append(b.baseEnv(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

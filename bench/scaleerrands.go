@@ -52,7 +52,7 @@ func logInAt(ctx context.Context, s store.Store, r resident) error {
 	if err != nil {
 		return err
 	}
-	swapped, err := s.CreateSession(ctx, store.Opening{
+	opened, err := s.CreateSession(ctx, store.Opening{
 		Session: r.newSession(r.loginSession()), Proof: store.Proof{Method: "password", Key: r.email, Version: c.Credential.Version},
 		Limit: perUser, Until: until, Counters: attempt, Now: now,
 		Events: []store.Event{{
@@ -60,8 +60,8 @@ func logInAt(ctx context.Context, s store.Store, r resident) error {
 			Client: "192.0.2.1", RequestID: r.id, Count: 1,
 		}},
 	})
-	if err == nil && !(swapped[0] && swapped[1]) {
-		err = fmt.Errorf("the counters were changed by others: %v", swapped)
+	if err == nil && !(opened.Swapped[0] && opened.Swapped[1]) {
+		err = fmt.Errorf("the counters were changed by others: %v", opened.Swapped)
 	}
 	return err
 }

@@ -34,6 +34,7 @@ var scenarios = []scenario{
 	{"logins", groups, groups, 3, (*bench).logins},
 	{"storm", groups, []string{groupCountersign}, 3, (*bench).storm},
 	{"flood", []string{groupCountersign}, []string{groupCountersign}, 3, (*bench).flood},
+	{"signups", []string{groupCountersign}, []string{groupCountersign}, 3, (*bench).signups},
 	{"scale", []string{groupCountersign}, []string{groupCountersign}, 1, (*bench).scale},
 	{"timing", []string{groupCountersign}, []string{groupCountersign}, 3, (*bench).timing},
 }

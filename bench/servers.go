@@ -33,6 +33,7 @@ type server struct {
 	readyPath   string
 	readyStatus int
 
+	spread   bool // runs on the load's core, too
 	constant bool // answers the same bytes to everything
 	startup  bool // measure cold start and idle memory
 	baseline bool // the ratio is taken to this one

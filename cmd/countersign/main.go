@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,11 +25,13 @@ type world struct {
 	stdout, stderr io.Writer
 }
 
-// The exit codes. A refusal is an answer, such as that of `token verify` on a bad token.
+// The exit codes. A refusal is an answer, such as that of `token verify` on a bad token. What is incomplete was done but for
+// what the command has told of, such as the users that an import skipped.
 const (
 	exitOK          = 0
 	exitFailure     = 1
 	exitUsage       = 2
+	exitIncomplete  = 3
 	exitInterrupted = 130
 )
 
@@ -45,8 +48,12 @@ func run(ctx context.Context, w world) int {
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(w.stderr, "countersign:", text)
 	}
-	if isUsage(err) {
+	var incomplete incompleteError
+	switch {
+	case isUsage(err):
 		return exitUsage
+	case errors.As(err, &incomplete):
+		return exitIncomplete
 	}
 	return exitFailure
 }

@@ -33,6 +33,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"http":    httpCommand,
 			"capture": captureCommand,
+			"status":  statusCommand,
+			"mode":    modeCommand,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

@@ -159,17 +159,16 @@ func (n node) logIn(t *testing.T, email string) answer {
 
 func TestOneSuccessorFromTwoProcesses(t *testing.T) {
 	t.Parallel()
-	rounds := 1000
-	if raceEnabled || testing.Short() {
-		rounds = 50
-	}
-	oneSuccessor(t, nodes(t, 2).nodes, rounds)
+	onEachDatabase(t, oneSuccessor)
 }
 
-// oneSuccessor has the nodes refresh one token at once, round after round.
-func oneSuccessor(t *testing.T, all []node, rounds int) {
-	t.Helper()
+func oneSuccessor(t *testing.T, on database) {
+	rounds := 1000
+	if raceEnabled || testing.Short() || on.slow {
+		rounds = 50
+	}
 	const parallel = 50
+	all := nodes(t, 2, on.settings...).nodes
 	token := all[0].logIn(t, "mike@example.com").Refresh
 	for round := range rounds {
 		successors := make([]string, parallel)
@@ -196,12 +195,11 @@ func oneSuccessor(t *testing.T, all []node, rounds int) {
 
 func TestLogoutIsSeenByTheOtherNode(t *testing.T) {
 	t.Parallel()
-	logoutIsSeen(t, nodes(t, 2).nodes)
+	onEachDatabase(t, logoutIsSeen)
 }
 
-// logoutIsSeen has each of two nodes end what the other one takes.
-func logoutIsSeen(t *testing.T, all []node) {
-	t.Helper()
+func logoutIsSeen(t *testing.T, on database) {
+	all := nodes(t, 2, on.settings...).nodes
 	for i, scope := range []string{"this", "all", "this", "all"} {
 		here, there := all[i%2], all[(i+1)%2]
 		a := here.logIn(t, fmt.Sprintf("mike%d@example.com", i))
@@ -347,11 +345,15 @@ func verifierOf(t *testing.T, n node, shared bool) (*jwt.Verifier, jwt.KeySet) {
 
 func TestNoValidTokenIsRefusedWhileKeysRotate(t *testing.T) {
 	t.Parallel()
+	onEachDatabase(t, keysRotate)
+}
+
+func keysRotate(t *testing.T, on database) {
 	rotations := 20
 	if testing.Short() {
 		rotations = 3
 	}
-	all := nodes(t, 2)
+	all := nodes(t, 2, on.settings...)
 	start := all.nodes[0].logIn(t, "mike@example.com")
 	var done atomic.Bool
 	var asked atomic.Int64

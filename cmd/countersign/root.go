@@ -14,6 +14,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/config"
+	"github.com/countersign-auth/countersign/internal/store"
 )
 
 func rootCommand(w *world) *cobra.Command {
@@ -32,12 +33,17 @@ It needs no configuration and keeps its users in an SQLite file below ./counters
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee: %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serveCommand(w), configCommand(w), userCommand(w), tokenCommand(w), keyCommand(w), auditCommand(w), hashCommand(), versionCommand())
+	root.AddCommand(serveCommand(w), configCommand(w), userCommand(w), tokenCommand(w), keyCommand(w), auditCommand(w), hashCommand(),
+		importCommand(w), exportCommand(w), seedCommand(w), backupCommand(w), restoreCommand(w), migrateCommand(w), doctorCommand(w),
+		versionCommand())
 	return root
 }
 
 // usageError is a command line that cannot be followed.
 type usageError struct{ error }
+
+// incompleteError says what was left out of what was done.
+type incompleteError struct{ error }
 
 func isUsage(err error) bool {
 	var u usageError
@@ -143,17 +149,39 @@ func indent(err error) error {
 
 // open opens the services over an existing database.
 func (s *settings) open(cmd *cobra.Command, w *world, create bool) (*app.App, error) {
+	cfg, err := s.database(cmd, w, create)
+	if err != nil {
+		return nil, err
+	}
+	return app.Open(cmd.Context(), cfg, cfg.Listen, slog.New(slog.DiscardHandler), nil)
+}
+
+// openStore opens a database without the services, which would make keys in one that has none.
+func (s *settings) openStore(cmd *cobra.Command, w *world, create bool) (store.Store, error) {
+	cfg, err := s.database(cmd, w, create)
+	if err != nil {
+		return nil, err
+	}
+	return app.OpenStore(cmd.Context(), cfg)
+}
+
+// database reads the settings of a database, which must be there unless it may be created.
+func (s *settings) database(cmd *cobra.Command, w *world, create bool) (*config.Config, error) {
 	cfg, _, err := s.load(cmd, w)
 	if err != nil {
 		return nil, err
 	}
 	if file := cfg.DatabasePath(); file != "" && !exists(file) {
 		if !create {
-			return nil, fmt.Errorf("there is no database at %s: name its folder with --data, or start `countersign serve` once", file)
+			return nil, errNoDatabase(file)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "making a new database at %s\n", file)
 	}
-	return app.Open(cmd.Context(), cfg, cfg.Listen, slog.New(slog.DiscardHandler), nil)
+	return cfg, nil
+}
+
+func errNoDatabase(file string) error {
+	return fmt.Errorf("there is no database at %s: name its folder with --data, or start `countersign serve` once", file)
 }
 
 func exists(path string) bool {

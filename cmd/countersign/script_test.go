@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -68,4 +70,35 @@ func captureCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no %s in %s", args[2], text)
 	}
 	ts.Setenv(args[0], value)
+}
+
+// statusCommand is `status CODE ARGUMENT…`: it runs the command, which must exit with that status.
+func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status CODE ARGUMENT...")
+	}
+	err := ts.Exec("countersign", args[1:]...)
+	code := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		code = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(code) != args[0] {
+		ts.Fatalf("exit status %d, want %s", code, args[0])
+	}
+}
+
+// modeCommand is `mode OCTAL FILE`: the file must have that mode.
+func modeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode OCTAL FILE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("mode %s, want %s", got, args[0])
+	}
 }

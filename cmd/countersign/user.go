@@ -19,7 +19,7 @@ import (
 
 func userCommand(w *world) *cobra.Command {
 	return group("user", "Create, list and change users",
-		userCreate(w), userList(w), userShow(w), userDisable(w), userEnable(w), userSetPassword(w), userUnlock(w),
+		userCreate(w), userList(w), userShow(w), userExport(w), userDisable(w), userEnable(w), userSetPassword(w), userUnlock(w),
 		userRole(w), userData(w), userSessions(w), userDelete(w))
 }
 
@@ -102,52 +102,6 @@ func userCreate(w *world) *cobra.Command {
 	})
 }
 
-func userList(w *world) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "List all users", Args: arguments()}
-	addJSON(cmd, &asJSON)
-	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, _ []string) error {
-		t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		if !asJSON {
-			fmt.Fprintln(t, "ID\tEMAIL\tSTATE\tROLES\tCREATED")
-		}
-		all := []userView{}
-		err := eachUser(cmd.Context(), a.Store, func(u store.User) {
-			v := viewOf(u)
-			if asJSON {
-				all = append(all, v)
-				return
-			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", v.ID, v.Email, v.state(), v.roles(), v.CreatedAt.Format(time.DateOnly))
-		})
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return printJSON(cmd, all)
-		}
-		return t.Flush()
-	})
-}
-
-// eachUser calls f for every user, page by page.
-func eachUser(ctx context.Context, dir store.Directory, f func(store.User)) error {
-	const page = 500
-	for after := ""; ; {
-		users, err := dir.ListUsers(ctx, after, page)
-		if err != nil {
-			return err
-		}
-		for _, u := range users {
-			f(u)
-		}
-		if len(users) < page {
-			return nil
-		}
-		after = users[len(users)-1].ID
-	}
-}
-
 func userShow(w *world) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{Use: "show EMAIL|ID", Short: "Show one user", Args: arguments("EMAIL|ID")}
@@ -163,19 +117,20 @@ func userShow(w *world) *cobra.Command {
 
 // findUser finds a user by id or by address.
 func findUser(ctx context.Context, users store.Users, name string) (u store.User, err error) {
-	if strings.Contains(name, "@") {
-		address, addressErr := login.ParseAddress(name)
-		if addressErr != nil {
-			return u, usageError{fmt.Errorf("%q is not an e-mail address", name)}
+	address, addressErr := login.ParseAddress(name)
+	if addressErr == nil {
+		if u, err = users.UserByEmail(ctx, address.Key); !errors.Is(err, store.ErrNotFound) {
+			return u, err
 		}
-		u, err = users.UserByEmail(ctx, address.Key)
-	} else {
-		u, err = users.User(ctx, name)
 	}
-	if errors.Is(err, store.ErrNotFound) {
-		return u, fmt.Errorf("there is no user %s: `countersign user list` shows all", name)
+	u, err = users.User(ctx, name) // the id of an imported user may be anything, an address too
+	if !errors.Is(err, store.ErrNotFound) {
+		return u, err
 	}
-	return u, err
+	if strings.Contains(name, "@") && addressErr != nil {
+		return u, usageError{fmt.Errorf("%q is not an e-mail address", name)}
+	}
+	return u, fmt.Errorf("there is no user %s: `countersign user list` shows all", name)
 }
 
 // change changes a user of that id or address, whatever else changes meanwhile.

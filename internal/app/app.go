@@ -61,7 +61,7 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 		now, steady = time.Now, newSteadyClock()
 	}
 	a := &App{Config: cfg, log: log, now: now, steady: steady, lifetimeChanged: make(chan struct{}, 1)}
-	if a.Store, err = openStore(ctx, cfg); err != nil {
+	if a.Store, err = OpenStore(ctx, cfg); err != nil {
 		return nil, err
 	}
 	defer func() {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/store"
@@ -10,15 +9,28 @@ import (
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
 )
 
-// openStore opens the database that the configuration names. A new kind of store is a folder below internal/store and
-// a case here; config.Validate knows which URLs are possible.
-func openStore(ctx context.Context, cfg *config.Config) (store.Store, error) {
-	switch kind := cfg.DatabaseKind(); kind {
+// openAsIs opens the database that is there without bringing its schema up to date, where that makes a difference.
+func openAsIs(ctx context.Context, cfg *config.Config) (store.Store, error) {
+	switch cfg.DatabaseKind() {
+	case config.PostgreSQL:
+		return sqlstore.OpenPostgresAsIs(ctx, cfg.Database, cfg.DatabaseMaxConnections)
 	case config.SQLite:
-		return sqlstore.Open(ctx, cfg.DatabasePath())
+		return sqlstore.OpenAsIs(cfg.DatabasePath())
+	default:
+		return OpenStore(ctx, cfg)
+	}
+}
+
+// OpenStore opens the database that the configuration names, and makes nothing in it but its tables: it is for those who move
+// what is in it, and [Open] for all others. A new kind of store is a folder below internal/store and a case here; package
+// config knows which URLs are possible.
+func OpenStore(ctx context.Context, cfg *config.Config) (store.Store, error) {
+	switch cfg.DatabaseKind() {
+	case config.PostgreSQL:
+		return sqlstore.OpenPostgres(ctx, cfg.Database, cfg.DatabaseMaxConnections)
 	case config.MongoDB:
 		return mongostore.Open(ctx, cfg.Database)
 	default:
-		return nil, fmt.Errorf("database: %s cannot be used yet", kind)
+		return sqlstore.Open(ctx, cfg.DatabasePath())
 	}
 }

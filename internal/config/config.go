@@ -13,19 +13,21 @@ import (
 
 // Config is what the server runs with. [Load] makes it; [Config.Validate] has passed.
 type Config struct {
-	Listen              string
-	Data                string
-	Database            string
-	DatabaseFile        string
-	databaseFromFlag    bool
-	Issuer              string
-	ServiceName         string
-	MasterKey           Secret
-	MasterKeyFile       string
-	JWT                 JWT
-	TokenQueryParameter string
-	Session             Session
-	Password            Password
+	Listen       string
+	Data         string
+	Database     string
+	DatabaseFile string
+	// DatabaseMaxConnections is how many connections to a database server there are at most.
+	DatabaseMaxConnections int
+	databaseFromFlag       bool
+	Issuer                 string
+	ServiceName            string
+	MasterKey              Secret
+	MasterKeyFile          string
+	JWT                    JWT
+	TokenQueryParameter    string
+	Session                Session
+	Password               Password
 	// SignupHideTaken makes a sign-up with a taken address look like any other.
 	SignupHideTaken bool
 	CORSOrigins     []string

@@ -61,6 +61,9 @@ func (c *Config) DefaultMasterKeyFile() string {
 }
 
 func (c *Config) validateDatabase() error {
+	if c.DatabaseMaxConnections < 2 || c.DatabaseMaxConnections > 1000 {
+		return errors.New("database_max_connections: must be between 2 and 1000")
+	}
 	if c.Database == "" {
 		return nil
 	}

@@ -63,6 +63,7 @@ func defaults() (*Config, []*Setting) {
 		set("data", "folder for the embedded database; made when absent", (*text)(&c.Data), "./countersign-data"),
 		set("database", "where users are kept: sqlite:FILE, postgres://… or mongodb://… (default: countersign.db in the data folder)", (*location)(&c.Database), ""),
 		set("database_file", "file that holds database, for a URL with a password", (*text)(&c.DatabaseFile), ""),
+		set("database_max_connections", "connections that each node has to a PostgreSQL server at most", (*integer)(&c.DatabaseMaxConnections), "20"),
 		set("issuer", "URL of this server as clients know it, the iss of tokens (default: from listen)", (*text)(&c.Issuer), ""),
 		set("service_name", "what users call this service; no password may contain it (default: from the issuer's host)", (*text)(&c.ServiceName), ""),
 		environment(secret("master_key", "master key that seals the secrets in the database: 32 bytes as base64 or hex; below it, each on a line, older ones", &c.MasterKey)),

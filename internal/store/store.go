@@ -371,6 +371,13 @@ type Examiner interface {
 	Examine(ctx context.Context) (damage []string, err error)
 }
 
+// Versioned is a store whose schema has versions.
+type Versioned interface {
+	// Schema returns the version of the schema, 0 for a database that has none, and the newest that this binary knows. It
+	// changes nothing.
+	Schema(ctx context.Context) (current, newest int64, err error)
+}
+
 // Store is everything that a server keeps.
 type Store interface {
 	Users

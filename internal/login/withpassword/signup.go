@@ -121,10 +121,7 @@ func (s *Service) create(ctx context.Context, hasher Hasher, address login.Addre
 	if event, err = s.Audit.Stamp(event); err != nil {
 		return store.User{}, fmt.Errorf("sign up: %w", err)
 	}
-	err = s.Users.CreateUser(ctx, user, store.Credential{
-		UserID: user.ID, Method: Method, Key: address.Key, Data: data{Hash: hash}.encode(),
-		CreatedAt: user.CreatedAt, UpdatedAt: user.UpdatedAt, Version: 1,
-	}, event)
+	err = s.Users.CreateUser(ctx, user, Hashed(user, hash), event)
 	switch {
 	case errors.Is(err, store.ErrExists):
 		taken := s.event(client, address)

@@ -73,7 +73,8 @@ func New(cfg Config) *Service { return &Service{cfg} }
 // data is what a credential of this method holds.
 type data struct {
 	Hash string `json:"hash"`
-	// Imported marks a bcrypt hash that other software made: it compares as Node's bcrypt does, until its first login here.
+	// Imported marks a hash that other software made: it is compared with the password as sent, bcrypt as Node's does, until
+	// its first login here.
 	Imported bool `json:"imported,omitempty"`
 }
 
@@ -89,6 +90,22 @@ func (d data) encode() []byte {
 	b, _ := json.Marshal(d) // a string and a bool always marshal
 	return b
 }
+
+// credential returns the first credential of a user.
+func (d data) credential(u store.User) store.Credential {
+	return store.Credential{
+		UserID: u.ID, Method: Method, Key: u.EmailKey, Data: d.encode(), CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, Version: 1,
+	}
+}
+
+// Imported returns the credential of a user whose password other software has hashed, in one of the forms that
+// [password.Inspect] calls verifiable. The first login renews it.
+func Imported(u store.User, hash string) store.Credential {
+	return data{Hash: hash, Imported: true}.credential(u)
+}
+
+// Hashed returns the credential of a user whose password the service's Hasher has hashed.
+func Hashed(u store.User, hash string) store.Credential { return data{Hash: hash}.credential(u) }
 
 // LogIn opens a session for the user with that address and password. Its errors are those of [login.Flow.Attempt].
 func (s *Service) LogIn(ctx context.Context, email, pw string, brief bool, client login.Client) (login.Session, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/countersign-auth/countersign/internal/store"
 )
@@ -70,15 +71,24 @@ const accountsAtOnce = 100
 
 // AddAccounts implements [store.Archive].
 func (s verbs) AddAccounts(ctx context.Context, accounts ...store.Account) ([]error, error) {
+	return s.addAccounts(ctx, false, accounts)
+}
+
+// addAccounts adds accounts one by one. After a fault, or if again, those that are there as they are given count as written.
+func (s verbs) addAccounts(ctx context.Context, again bool, accounts []store.Account) ([]error, error) {
 	errs := make([]error, len(accounts))
 	for first := 0; first < len(accounts); first += accountsAtOnce {
 		err := s.commit(ctx, change{do: func(w tx) error {
 			for i := first; i < min(first+accountsAtOnce, len(accounts)); i++ {
 				errs[i] = w.within("account", func() error { return addAccount(w, accounts[i]) })
+				if again && errors.Is(errs[i], store.ErrExists) && isThere(w, accounts[i].User) {
+					errs[i] = nil
+				}
 				if errs[i] != nil && !errors.Is(errs[i], store.ErrExists) {
 					return errs[i]
 				}
 			}
+			again = true
 			return nil
 		}})
 		if err != nil {
@@ -86,6 +96,21 @@ func (s verbs) AddAccounts(ctx context.Context, accounts ...store.Account) ([]er
 		}
 	}
 	return errs, nil
+}
+
+// isThere reports whether a user is there as it is given.
+func isThere(w tx, u store.User) bool {
+	var r userRow
+	if err := w.one(selectUser, []any{u.ID}, r.into()...); err != nil {
+		return false
+	}
+	now, err := r.result()
+	if err != nil {
+		return false
+	}
+	is, _ := userArgs(now)
+	given, err := userArgs(u)
+	return err == nil && reflect.DeepEqual(is, given)
 }
 
 func addAccount(w tx, a store.Account) error {

@@ -24,13 +24,18 @@ func (s verbs) AppendEvents(ctx context.Context, events ...store.Event) error {
 
 func appendEvents(w tx, events []store.Event) error {
 	for _, e := range events {
-		_, err := w.exec(insertEvent, e.ID, micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client,
-			e.RequestID, e.Count, e.Chain)
-		if err != nil {
+		if _, err := w.exec(insertEvent, eventArgs(e)...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// eventArgs returns the values of insertEvent.
+func eventArgs(e store.Event) []any {
+	return []any{
+		e.ID, micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client, e.RequestID, e.Count, e.Chain,
+	}
 }
 
 // ListEvents implements [store.Events].

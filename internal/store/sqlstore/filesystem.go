@@ -7,7 +7,7 @@ import "fmt"
 // several machines reach neither is certain, and what is lost is the database.
 //
 // FUSE (0x65735546) is not among them: the number says nothing about where the data lies, and much that is local is FUSE.
-// [Store.Examine] mentions it.
+// [PlaceOf] tells of it.
 func networked(magic uint32) string {
 	switch magic {
 	case 0x6969:
@@ -38,4 +38,14 @@ func networked(magic uint32) string {
 func errNetworked(path, name string) error {
 	return fmt.Errorf("database: %s is on a network file system (%s), where SQLite loses data: "+
 		"put it on a disk of this machine, or use PostgreSQL or MongoDB for several machines", path, name)
+}
+
+// Place is where a database lies.
+type Place struct {
+	// Known says that the system tells of it.
+	Known bool
+	// FUSE says that the file system is a program, whose data may be anywhere.
+	FUSE bool
+	// Free is how many bytes may still be written there.
+	Free int64
 }

@@ -41,6 +41,18 @@ const (
 // OpenPostgres opens the database that a URL names, as libpq has them, over that many connections at most, and brings its
 // schema up to date. A schema that is newer than this binary is refused.
 func OpenPostgres(ctx context.Context, location string, connections int) (*Postgres, error) {
+	p, err := OpenPostgresAsIs(ctx, location, connections)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("database: %w", translatePostgres(err)), p.Close())
+	}
+	return p, nil
+}
+
+// OpenPostgresAsIs is OpenPostgres of a database as it is, whatever schema it has: not every verb will work.
+func OpenPostgresAsIs(ctx context.Context, location string, connections int) (*Postgres, error) {
 	config, err := postgresConfig(location)
 	if err != nil {
 		return nil, err
@@ -61,9 +73,6 @@ func OpenPostgres(ctx context.Context, location string, connections int) (*Postg
 	p.db.SetConnMaxLifetime(connectionLife)
 	p.db.SetConnMaxIdleTime(connectionRest)
 	p.verbs = verbs{p}
-	if err := p.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("database: %w", translatePostgres(err)), p.Close())
-	}
 	return p, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
@@ -15,25 +14,13 @@ import (
 // The parts of a statement see what was there when it began, and what a part returns; which of them lock what in which order
 // goes by who refers to whom.
 
-// array returns a parameter for an array of that type.
-func array(n int, of string) string { return fmt.Sprintf("$%d::%s[]", n, of) }
-
-// arrays returns unnest with parameters from $first on for arrays of these types.
-func arrays(first int, types ...string) string {
-	all := make([]string, len(types))
-	for i, of := range types {
-		all[i] = array(first+i, of)
-	}
-	return "unnest(" + strings.Join(all, ", ") + ")"
-}
-
 // swapped returns two parts of a statement: given, which is counters in the parameters from $first on, and swapped, which
 // writes those of them that may be and returns their keys. Now is the parameter for the time, and condition must hold.
 //
 // A counter that is to have another version than 1 is written only if the statement sees the version before. If that has
 // expired and is deleted meanwhile, it is written all the same, as if that had come before.
 func swapped(first int, now, condition string) string {
-	return `given AS (SELECT x.* FROM ` + arrays(first, "text", "bigint", "bigint", "bigint", "bigint", "bigint") + ` WITH ORDINALITY
+	return `given AS (SELECT x.* FROM ` + arrays(first, counterTypes) + ` WITH ORDINALITY
 			AS x (key, count, last_at, known_at, expires_at, version, place)),
 		swapped AS (INSERT INTO counters (` + counterColumns + `)
 			SELECT key, count, last_at, known_at, expires_at, version + 1 FROM given
@@ -76,25 +63,16 @@ func flags(which string) []bool {
 
 // insertEvents returns a statement that inserts events, which are in the parameters from $first on, if condition holds.
 func insertEvents(first int, condition string) string {
-	return "INSERT INTO events (" + eventColumns + ") SELECT x.* FROM " + arrays(first, "text", "bigint", "text", "text", "text", "text",
-		"text", "text", "text", "text", "bigint", "bytea") + " AS x WHERE " + condition
+	return "INSERT INTO events (" + eventColumns + ") SELECT x.* FROM " + arrays(first, eventTypes) + " AS x WHERE " + condition
 }
 
 // eventArrays returns the parameters of insertEvents.
 func eventArrays(events []store.Event) []any {
-	n := len(events)
-	at, count, chain := make([]int64, n), make([]int64, n), make([][]byte, n)
-	var texts [9][]string
-	for i := range texts {
-		texts[i] = make([]string, n)
-	}
+	rows := make([][]any, len(events))
 	for i, e := range events {
-		at[i], count[i], chain[i] = micros(e.At), e.Count, e.Chain
-		for j, text := range []string{e.ID, e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client, e.RequestID} {
-			texts[j][i] = text
-		}
+		rows[i] = eventArgs(e)
 	}
-	return []any{texts[0], at, texts[1], texts[2], texts[3], texts[4], texts[5], texts[6], texts[7], texts[8], count, chain}
+	return columns(eventTypes, rows)
 }
 
 // AppendEvents implements [store.Events].

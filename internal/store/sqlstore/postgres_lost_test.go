@@ -60,10 +60,12 @@ func TestNoLostAnswerMisleads(t *testing.T) {
 		"UpdateUser": func(t *testing.T, n int) (func(store.Store) error, func() error) {
 			u, _, _ := there(t, direct, n)
 			u.Email, u.Roles = "other", []string{"admin"}
-			return func(s store.Store) error { return s.UpdateUser(t.Context(), u, store.Revocation{Key: u.ID, ExpiresAt: day}) }, func() error {
-				u.Version++
-				return hasUser(t, direct, u)
-			}
+			return func(s store.Store) error {
+					return s.UpdateUser(t.Context(), u, store.Revocation{Key: u.ID, ExpiresAt: day})
+				}, func() error {
+					u.Version++
+					return hasUser(t, direct, u)
+				}
 		},
 		"DeleteUser": func(t *testing.T, n int) (func(store.Store) error, func() error) {
 			u, _, _ := there(t, direct, n)
@@ -140,6 +142,15 @@ func TestNoLostAnswerMisleads(t *testing.T) {
 		"AppendEvents": func(t *testing.T, n int) (func(store.Store) error, func() error) {
 			a, b := eventOf(n, "one"), eventOf(n, "two")
 			return func(s store.Store) error { return s.AppendEvents(t.Context(), a, b) }, func() error { return nil }
+		},
+		"AddAccounts": func(t *testing.T, n int) (func(store.Store) error, func() error) {
+			u, c, x := person(n)
+			return func(s store.Store) error {
+					errs, err := s.AddAccounts(t.Context(), store.Account{User: u, Credentials: []store.Credential{c}, Sessions: []store.Session{x}})
+					return errors.Join(append(errs, err)...)
+				}, func() error {
+					return errors.Join(hasUser(t, direct, u), hasCredential(t, direct, c), hasSessions(t, direct, u.ID, x))
+				}
 		},
 		"AddKey": func(t *testing.T, n int) (func(store.Store) error, func() error) {
 			newest := ""

@@ -27,11 +27,18 @@ func (p *Postgres) migrate(ctx context.Context) error {
 	if err := p.makeSchema(ctx); err != nil {
 		return fmt.Errorf("schema: %w", err)
 	}
-	provider, err := migrator(p.db, goose.DialectPostgres, "migrations/postgres", goose.WithTableName("countersign_migrations"))
+	provider, err := p.migrator()
 	if err != nil {
 		return err
 	}
 	return bringUp(ctx, provider)
+}
+
+// postgresVersions is the table of the migrations that are done.
+const postgresVersions = "countersign_migrations"
+
+func (p *Postgres) migrator() (*goose.Provider, error) {
+	return migrator(p.db, goose.DialectPostgres, "migrations/postgres", goose.WithTableName(postgresVersions))
 }
 
 // makeSchema makes the schema that search_path names first, when it names one that is absent.

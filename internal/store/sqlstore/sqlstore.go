@@ -32,6 +32,7 @@ type Store struct {
 	write    *sql.DB // one connection: SQLite has one writer, and waiting for it here beats being refused as busy
 	group    group   // has that connection
 	read     reader
+	lookups  reader  // has the file mapped
 	scrubber *sql.DB // one connection, which waits for nobody
 }
 
@@ -71,11 +72,12 @@ func OpenAsIs(path string) (*Store, error) {
 func connect(path string) (*Store, error) {
 	write, writeErr := open(path, 1, busyTimeout)
 	read, readErr := open(path, max(2, runtime.GOMAXPROCS(0)), busyTimeout)
+	lookups, lookupErr := open(path, lookupsAtOnce, busyTimeout, fmt.Sprintf("mmap_size(%d)", int64(mapped)))
 	scrubber, scrubErr := open(path, 1, 0)
-	if err := errors.Join(writeErr, readErr, scrubErr); err != nil { // of the path, and so of all three
+	if err := errors.Join(writeErr, readErr, lookupErr, scrubErr); err != nil { // of the path, and so of all four
 		return nil, err
 	}
-	s := &Store{path: path, write: write, read: reader{db: read}, scrubber: scrubber}
+	s := &Store{path: path, write: write, read: reader{db: read}, lookups: reader{db: lookups}, scrubber: scrubber}
 	s.verbs = verbs{s}
 	s.group.writer.db, s.group.writer.patience = s.write, busyTimeout
 	return s, nil
@@ -111,14 +113,14 @@ func prepareFile(path string) error {
 // busyTimeout is how long other processes may keep anybody from writing before that is an error.
 const busyTimeout = 5 * time.Second
 
-// open returns a pool whose connections all carry the pragmas: given in the DSN, they reach each one. They are opened when
-// they are needed, and wait that long for others.
-func open(path string, connections int, timeout time.Duration) (*sql.DB, error) {
+// open returns a pool whose connections all carry the pragmas, and some more: given in the DSN, they reach each one. They are
+// opened when they are needed, and wait that long for others.
+func open(path string, connections int, timeout time.Duration, more ...string) (*sql.DB, error) {
 	q := url.Values{
-		"_pragma": {
+		"_pragma": append([]string{
 			fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 			"secure_delete(ON)", // writes zeros over what is deleted: no key and no session stays in the file when it is gone
-		},
+		}, more...),
 		"_txlock": {"immediate"},
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
@@ -233,7 +235,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close implements [store.Store]. It waits for the writes that are under way.
 func (s *Store) Close() error {
-	return errors.Join(s.group.close(), s.scrubber.Close(), s.read.close(), s.write.Close())
+	return errors.Join(s.group.close(), s.scrubber.Close(), s.read.close(), s.lookups.close(), s.write.Close())
 }
 
 func (s *Store) commit(ctx context.Context, c change) error {
@@ -241,11 +243,11 @@ func (s *Store) commit(ctx context.Context, c change) error {
 }
 
 func (s *Store) one(ctx context.Context, query string, args []any, into ...any) error {
-	return s.read.one(ctx, query, args, into...)
+	return s.readerOf(query).one(ctx, query, args, into...)
 }
 
 func (s *Store) each(ctx context.Context, query string, args []any, scan func(row) error) error {
-	return s.read.each(ctx, query, args, scan)
+	return s.readerOf(query).each(ctx, query, args, scan)
 }
 
 func (s *Store) pick() string { return "" } // there is one writer

@@ -55,7 +55,8 @@ func Postgres(t testing.TB) string {
 func FindPostgres() (string, error) {
 	path, err := exec.LookPath("postgres")
 	if err == nil {
-		return filepath.Dir(path), nil
+		path, err = filepath.EvalSymlinks(path) // its libraries are beside it
+		return filepath.Dir(path), err
 	}
 	paths, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // where Debian has them
 	if len(paths) == 0 {

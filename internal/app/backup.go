@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/config"
+	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/store/sqlstore"
+)
+
+// Backup writes a copy of the database to file, beside a server that runs. The master key is not in it.
+func Backup(ctx context.Context, cfg *config.Config, file string) (sqlstore.Copy, error) {
+	if err := onlySQLite(cfg); err != nil {
+		return sqlstore.Copy{}, err
+	}
+	return sqlstore.Backup(ctx, cfg.DatabasePath(), file)
+}
+
+// Restore puts a backup in the place of the database. With force it does so when there is a database, which it keeps at aside.
+func Restore(ctx context.Context, cfg *config.Config, file string, force, keepSessions bool) (r sqlstore.Restored, aside string, err error) {
+	if err := onlySQLite(cfg); err != nil {
+		return r, "", err
+	}
+	path, now := cfg.DatabasePath(), time.Now()
+	if _, err := os.Lstat(path); err == nil && force {
+		aside = path + "." + now.UTC().Format("20060102T150405Z")
+	}
+	r, err = sqlstore.Restore(ctx, file, path, sqlstore.Restoring{Aside: aside, KeepSessions: keepSessions, Now: now})
+	return r, aside, err
+}
+
+func onlySQLite(cfg *config.Config) error {
+	tools := map[config.DatabaseKind]string{config.PostgreSQL: "pg_dump and pg_restore", config.MongoDB: "mongodump and mongorestore"}
+	if tool, ok := tools[cfg.DatabaseKind()]; ok {
+		return fmt.Errorf("%s is not a file: use %s, or `countersign export`", cfg.DatabaseName(), tool)
+	}
+	return nil
+}
+
+// SchemaVersions are those of a database and of this binary.
+type SchemaVersions struct {
+	Current int64 `json:"current"`
+	Newest  int64 `json:"newest"`
+}
+
+// Schema returns the versions as they are. Both are 0 for a database that has none.
+func Schema(ctx context.Context, cfg *config.Config) (v SchemaVersions, err error) {
+	s, err := openAsIs(ctx, cfg)
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return schemaOf(ctx, s)
+}
+
+func schemaOf(ctx context.Context, s store.Store) (v SchemaVersions, err error) {
+	if versioned, ok := s.(store.Versioned); ok {
+		v.Current, v.Newest, err = versioned.Schema(ctx)
+	}
+	return v, err
+}
+
+// Migrate brings the schema up to date, as a start of the server does, and returns the version that it had.
+func Migrate(ctx context.Context, cfg *config.Config) (from int64, to SchemaVersions, err error) {
+	was, err := Schema(ctx, cfg)
+	if err != nil {
+		return 0, to, err
+	}
+	s, err := OpenStore(ctx, cfg)
+	if err != nil {
+		return 0, to, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	to, err = schemaOf(ctx, s)
+	return was.Current, to, err
+}
