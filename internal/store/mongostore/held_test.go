@@ -187,3 +187,41 @@ func TestHeldDecision(t *testing.T) {
 		})
 	}
 }
+
+// TestHeldEndOfADecision is about somebody who is so slow to note that a decision is carried out that there is another one by then,
+// whose maker is killed: that one is carried out too.
+func TestHeldEndOfADecision(t *testing.T) {
+	t.Parallel()
+	server := mongotest.Start(t)
+	const noted = 8 // commands come before the one that notes it
+	for n := range 12 {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			on := scene{T: t, n: 1, store: openAt(t, server.URL(t.Name()))}
+			on.user, on.credential, _ = user(1)
+			must(t, on.store.CreateUser(t.Context(), on.user, on.credential))
+			for i := range 3 {
+				_, err := on.store.CreateSession(t.Context(), store.Opening{Session: session(1, i)})
+				must(t, err)
+			}
+			tap := server.Tap(t)
+			victim := openAt(t, tap.URL(t.Name()))
+			err := whileHeld(t, server.Tap(t), t.Name(), noted, func(ctx context.Context, s store.Store) error {
+				_, err := s.EndSessions(ctx, on.user.ID, store.Which{Only: session(1, 0).ID}, until)
+				return err
+			}, func() {
+				tap.Cut(n)
+				_, err := victim.EndSessions(t.Context(), on.user.ID, store.Which{Except: session(1, 2).ID}, until)
+				if err != nil && !errors.Is(err, store.ErrUnavailable) {
+					t.Error(err)
+				}
+			})
+			must(t, err)
+			if slices.Contains(on.sessions(), 1) {
+				on.hasSessions(1, 2)
+			} else {
+				on.hasSessions(2)
+			}
+		})
+	}
+}
