@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/countersign-auth/countersign/internal/store"
@@ -50,8 +51,10 @@ var unavailableCodes = []int{6, 7, 64, 89, 91, 100, 189, 262, 9001, 10107, 11600
 func unavailable(err error) bool {
 	var selection topology.ServerSelectionError
 	var connection topology.ConnectionError
+	var pool driver.RetryablePoolError // which was emptied because of what another one met
+	var queue topology.WaitQueueTimeoutError
 	return mongo.IsTimeout(err) || mongo.IsNetworkError(err) || errors.Is(err, mongo.ErrClientDisconnected) ||
-		errors.As(err, &selection) || errors.As(err, &connection) ||
+		errors.As(err, &selection) || errors.As(err, &connection) || errors.As(err, &pool) || errors.As(err, &queue) ||
 		slices.ContainsFunc(mongo.ErrorCodes(err), func(code int) bool { return slices.Contains(unavailableCodes, code) })
 }
 

@@ -67,7 +67,7 @@ func (s verbs) Accounts(ctx context.Context, after string, limit int) ([]store.A
 }
 
 // accountsAtOnce is how many accounts share a commit, beside which others wait.
-const accountsAtOnce = 100
+const accountsAtOnce = 500
 
 // AddAccounts implements [store.Archive].
 func (s verbs) AddAccounts(ctx context.Context, accounts ...store.Account) ([]error, error) {

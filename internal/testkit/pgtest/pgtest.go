@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package pgtest gives tests databases of a real PostgreSQL.
 //
 // The server is the one that COUNTERSIGN_TEST_POSTGRES names by a URL, where databases may be made; else one that the test
