@@ -153,6 +153,14 @@ func (s *settings) open(cmd *cobra.Command, w *world, create bool) (*app.App, er
 	if err != nil {
 		return nil, err
 	}
+	if !create { // to look at a database must not make keys in one that is empty
+		switch empty, err := app.Empty(cmd.Context(), cfg); {
+		case err != nil:
+			return nil, err
+		case empty:
+			return nil, fmt.Errorf("the database %s is empty: start `countersign serve` once, or name another", cfg.DatabaseName())
+		}
+	}
 	return app.Open(cmd.Context(), cfg, cfg.Listen, slog.New(slog.DiscardHandler), nil)
 }
 

@@ -64,6 +64,28 @@ func schemaOf(ctx context.Context, s store.Store) (v SchemaVersions, err error) 
 	return v, err
 }
 
+// empty reports whether not even the tables are there.
+func (v SchemaVersions) empty() bool { return v.Newest > 0 && v.Current == 0 }
+
+// Empty reports whether no server has ever used the database, and nobody has put users into it: to open it with [Open] would make
+// keys in it.
+func Empty(ctx context.Context, cfg *config.Config) (empty bool, err error) {
+	s, err := openAsIs(ctx, cfg)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	v, err := schemaOf(ctx, s)
+	if err != nil || v.empty() || v.Current < v.Newest {
+		return v.empty(), err
+	}
+	if _, err := s.Secret(ctx, markerName); !errors.Is(err, store.ErrNotFound) {
+		return false, err
+	}
+	users, err := s.ListUsers(ctx, "", 1)
+	return len(users) == 0, err
+}
+
 // Migrate brings the schema up to date, as a start of the server does, and returns the version that it had.
 func Migrate(ctx context.Context, cfg *config.Config) (from int64, to SchemaVersions, err error) {
 	was, err := Schema(ctx, cfg)

@@ -65,21 +65,27 @@ func Examine(ctx context.Context, cfg *config.Config) (all []Finding) {
 		all = append(all, examinePlace(path)...)
 	}
 	a := &App{Config: cfg, log: slog.New(slog.DiscardHandler)}
+	var versions SchemaVersions
 	var err error
 	if a.Store, err = openAsIs(ctx, cfg); err == nil {
 		defer func() { _ = a.Store.Close() }()
-		err = a.Store.Ping(ctx)
+		if versions, err = schemaOf(ctx, a.Store); err == nil && !versions.empty() {
+			err = a.Store.Ping(ctx)
+		}
 	}
-	if !judge("database", cfg.DatabaseName()+" answers", err) {
+	if answers := judge("database", cfg.DatabaseName()+" answers", err); !answers || versions.empty() {
+		why := "the database does not answer"
+		if answers {
+			why = "the database is empty: the first start of the server makes its tables"
+		}
 		for _, check := range []string{"schema", "integrity", "master key"} {
-			found(check, Skipped, "the database does not answer")
+			found(check, Skipped, why)
 		}
 		detail, err := a.examineClock(nil)
 		judge("clock", detail, err)
 		return all
 	}
-	versions, err := schemaOf(ctx, a.Store)
-	all = append(all, examineSchema(versions, err))
+	all = append(all, examineSchema(versions))
 	detail, err := a.examineIntegrity(ctx)
 	judge("integrity", detail, err)
 	detail, err = a.examineMasterKey(ctx)
@@ -127,11 +133,9 @@ func examineSpace(free int64, detail string) Finding {
 	return Finding{"disk space", Passed, detail}
 }
 
-func examineSchema(v SchemaVersions, err error) Finding {
+func examineSchema(v SchemaVersions) Finding {
 	detail := fmt.Sprintf("version %d", v.Current)
 	switch {
-	case err != nil:
-		return Finding{"schema", Failed, err.Error()}
 	case v.Newest == 0:
 		return Finding{"schema", Passed, "has no versions"}
 	case v.Current > v.Newest:

@@ -274,14 +274,17 @@ func TestKeySettings(t *testing.T) {
 func TestDatabaseURLsDoNotShowPasswords(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
-		"postgres://u:secret@h/db?sslmode=disable":                "postgres://u:[redacted]@h/db?sslmode=disable",
-		"postgres://u@h/db?Password=secret&x=1":                   "postgres://u@h/db?Password=[redacted]&x=1",
-		"postgres://h/db?sslpassword=secret":                      "postgres://h/db?sslpassword=[redacted]",
-		"postgres://h/db?p%61ssword=secret":                       "postgres://h/db?p%61ssword=[redacted]",
-		"mongodb://u:sec@ret@h1:1,h2:2/db?replicaSet=r":           "mongodb://u:[redacted]@h1:1,h2:2/db?replicaSet=r",
-		"mongodb://h1,h2/db?tlsCertificateKeyFilePassword=secret": "mongodb://h1,h2/db?tlsCertificateKeyFilePassword=[redacted]",
-		"mongodb://u:secret@h":                                    "mongodb://u:[redacted]@h",
-		"sqlite:/a:b@c":                                           "sqlite:/a:b@c",
+		"postgres://u:secret@h/db?sslmode=disable":                           "postgres://u:[redacted]@h/db?sslmode=disable",
+		"postgres://u@h/db?Password=secret&x=1":                              "postgres://u@h/db?Password=[redacted]&x=1",
+		"postgres://h/db?sslpassword=secret":                                 "postgres://h/db?sslpassword=[redacted]",
+		"postgres://h/db?p%61ssword=secret":                                  "postgres://h/db?p%61ssword=[redacted]",
+		"mongodb://u:sec@ret@h1:1,h2:2/db?replicaSet=r":                      "mongodb://u:[redacted]@h1:1,h2:2/db?replicaSet=r",
+		"mongodb://h1,h2/db?tlsCertificateKeyFilePassword=secret":            "mongodb://h1,h2/db?tlsCertificateKeyFilePassword=[redacted]",
+		"mongodb://u:secret@h":                                               "mongodb://u:[redacted]@h",
+		"postgres://u:pa/ss@host/db":                                         "postgres://u:[redacted]@host/db",
+		"postgres://u:p/a?s@s@host:5/db?x=1":                                 "postgres://u:[redacted]@host:5/db?x=1",
+		"mongodb://h/db?authMechanismProperties=AWS_SESSION_TOKEN:topsecret": "mongodb://h/db?authMechanismProperties=[redacted]",
+		"sqlite:/a:b@c": "sqlite:/a:b@c",
 	} {
 		environ := []string{"COUNTERSIGN_DATABASE=" + given, "COUNTERSIGN_MASTER_KEY=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"}
 		c, settings, err := config.Load(config.Sources{Environ: environ})

@@ -105,6 +105,9 @@ func withoutPassword(s string) string {
 	authority, behind := rest, ""
 	if at := strings.IndexAny(rest, "/?#"); at >= 0 {
 		authority, behind = rest[:at], rest[at:]
+		if at := strings.LastIndexByte(behind, '@'); at >= 0 && !strings.Contains(authority, "@") && strings.Contains(authority, ":") {
+			authority, behind = authority+behind[:at+1], behind[at+1:] // a password with a / in it, which was to be escaped
+		}
 	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		if user, _, ok := strings.Cut(authority[:at], ":"); ok {
@@ -123,11 +126,21 @@ func withoutSecretParameters(s string) string {
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {
 		name, _, _ := strings.Cut(pair, "=")
-		if name, err := url.QueryUnescape(name); err != nil || strings.Contains(strings.ToLower(name), "password") {
+		if name, err := url.QueryUnescape(name); err != nil || isSecret(strings.ToLower(name)) {
 			pairs[i] = strings.SplitN(pair, "=", 2)[0] + "=" + redacted
 		}
 	}
 	return path + "?" + strings.Join(pairs, "&")
+}
+
+// isSecret reports whether a parameter of that name, in lower case, holds a secret or may.
+func isSecret(name string) bool {
+	for _, word := range []string{"password", "secret", "token", "authmechanismproperties"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // hasPassword reports whether the URL of the database holds one.
