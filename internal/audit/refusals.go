@@ -115,11 +115,25 @@ func (l *Log) writeRefusals(ctx context.Context) error {
 	if len(r.unwritten) == 0 {
 		return nil
 	}
-	// An id that is there already says that an earlier commit had reached the disk, though its answer did not reach us.
-	if err := l.append(ctx, r.unwritten); err != nil && !errors.Is(err, store.ErrExists) {
-		return err
+	err := l.append(ctx, r.unwritten)
+	if errors.Is(err, store.ErrExists) {
+		// An earlier commit had reached the disk, though its answer did not reach us: all of it or, in a store that has no
+		// transactions, a part.
+		err = l.appendEach(ctx, r.unwritten)
 	}
-	r.unwritten = nil
+	if err == nil {
+		r.unwritten = nil
+	}
+	return err
+}
+
+// appendEach appends those of events that are not there.
+func (l *Log) appendEach(ctx context.Context, events []store.Event) error {
+	for _, e := range events {
+		if err := l.append(ctx, []store.Event{e}); err != nil && !errors.Is(err, store.ErrExists) {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -1,8 +1,10 @@
 package audit_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -146,4 +148,39 @@ func TestRefusalsAreWrittenOnceTheStoreTakesThem(t *testing.T) {
 			t.Errorf("Close: %v", err)
 		}
 	})
+}
+
+// partly is a store without transactions whose first commit breaks off behind its first event.
+type partly struct {
+	store.Events
+	broken bool
+}
+
+func (p *partly) AppendEvents(ctx context.Context, events ...store.Event) error {
+	if p.broken {
+		return p.Events.AppendEvents(ctx, events...)
+	}
+	p.broken = true
+	return errors.Join(p.Events.AppendEvents(ctx, events[0]), store.ErrUnavailable)
+}
+
+func TestRefusalsOfAHalfWrittenMinute(t *testing.T) {
+	t.Parallel()
+	_, g, _ := newLog(t, time.Now)
+	l := audit.New(&partly{Events: g}, slog.New(slog.DiscardHandler), time.Now)
+	for i := range 5 {
+		l.Refused(refusal(fmt.Sprint(i), "192.0.2.1"))
+	}
+	if err := l.Close(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	if n := len(list(t, g)); n != 1 {
+		t.Fatalf("%d events of the half", n)
+	}
+	if err := l.Close(t.Context()); err != nil { // writes what is left
+		t.Fatal(err)
+	}
+	if n := len(list(t, g)); n != 5 {
+		t.Errorf("%d of 5 refusals are in the log", n)
+	}
 }

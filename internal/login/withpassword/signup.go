@@ -18,8 +18,8 @@ import (
 	"github.com/countersign-auth/countersign/problem"
 )
 
-// hideStep is what the time of a hidden sign-up is a multiple of: that of the hash and the commits varies by far less
-// between a free address and a taken one.
+// hideStep is what the time of a hidden sign-up after its hash is a multiple of: that of the commits, which a free address
+// and a taken one differ in, is far less.
 const hideStep = 100 * time.Millisecond
 
 // createTimeout bounds the writing of a user.
@@ -31,7 +31,6 @@ const createTimeout = 10 * time.Second
 //
 // With HideTaken there is no ErrTaken: the answer is a user like a new one, who does not exist.
 func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Client) (store.User, error) {
-	begun := time.Now()
 	address, err := s.checkNew(email, pw)
 	if err != nil {
 		return store.User{}, err
@@ -47,7 +46,14 @@ func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Cli
 		return store.User{}, s.refused(client, address, err)
 	}
 	release()
-	user, err := s.create(ctx, hasher, address, pw, client)
+	hash, err := hasher.Hash(ctx, pw)
+	hashed := time.Now()
+	var user store.User
+	if err == nil {
+		user, err = s.create(ctx, hash, address, client)
+	} else {
+		err = fmt.Errorf("sign up: %w", err)
+	}
 	var overload *password.OverloadError
 	if errors.As(err, &overload) { // nothing was done; what was, counts, even if the client has hung up
 		if err := entry.Withdraw(ctx); err != nil {
@@ -62,7 +68,7 @@ func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Cli
 		user, err = s.newUser(address)
 	}
 	if err == nil {
-		time.Sleep(hideStep - time.Since(begun)%hideStep)
+		time.Sleep(hideStep - time.Since(hashed)%hideStep)
 	}
 	return user, err
 }
@@ -73,7 +79,11 @@ func (s *Service) Create(ctx context.Context, email, pw string) (store.User, err
 	if err != nil {
 		return store.User{}, err
 	}
-	return s.create(ctx, s.Hasher(password.Claim{}), address, pw, login.Client{})
+	hash, err := s.Hasher(password.Claim{}).Hash(ctx, pw)
+	if err != nil {
+		return store.User{}, fmt.Errorf("sign up: %w", err)
+	}
+	return s.create(ctx, hash, address, login.Client{})
 }
 
 // checkNew returns the address of a new user, or an [InvalidError].
@@ -103,12 +113,8 @@ func (s *Service) newUser(address login.Address) (store.User, error) {
 		CreatedAt: now, UpdatedAt: now, Version: 1}, nil
 }
 
-// create hashes the password and writes the user, and an event of either outcome.
-func (s *Service) create(ctx context.Context, hasher Hasher, address login.Address, pw string, client login.Client) (store.User, error) {
-	hash, err := hasher.Hash(ctx, pw)
-	if err != nil {
-		return store.User{}, fmt.Errorf("sign up: %w", err)
-	}
+// create writes the user, and an event of either outcome.
+func (s *Service) create(ctx context.Context, hash string, address login.Address, client login.Client) (store.User, error) {
 	user, err := s.newUser(address)
 	if err != nil {
 		return store.User{}, err

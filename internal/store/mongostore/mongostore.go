@@ -65,7 +65,7 @@ func Open(ctx context.Context, location string) (*Store, error) {
 		revocations: db.Collection("revocations"), batches: db.Collection("revocation_batches"), keys: db.Collection("signing_keys"),
 		counters: db.Collection("counters", relaxed()), events: db.Collection("events"), secrets: db.Collection("secrets"),
 	}
-	if o.Timeout != nil {
+	if o.Timeout != nil && *o.Timeout > 0 { // 0 is no limit to the driver, and here the usual one
 		s.patience = *o.Timeout
 	}
 	if err := s.prepare(ctx, db); err != nil {
@@ -108,6 +108,9 @@ const schema = 1
 func (s *Store) prepare(ctx context.Context, db *mongo.Database) (err error) {
 	ctx, end := s.begin(ctx, &err)
 	defer end()
+	if err := s.refuseForeign(ctx, db); err != nil {
+		return err
+	}
 	var found struct {
 		Version int64 `bson:"version"`
 	}
@@ -151,6 +154,19 @@ func (s *Store) prepare(ctx context.Context, db *mongo.Database) (err error) {
 		}
 	}
 	return nil
+}
+
+// refuseForeign returns an error if the database has users of another program: they would be taken for ours.
+func (s *Store) refuseForeign(ctx context.Context, db *mongo.Database) error {
+	err := db.Collection("schema").FindOne(ctx, byID("schema")).Err()
+	if !errors.Is(err, mongo.ErrNoDocuments) {
+		return err
+	}
+	foreign, err := all[bson.Raw](ctx, s.users, bson.D{missing("birth")}, options.Find().SetLimit(1))
+	if err == nil && len(foreign) > 0 {
+		err = errors.New("it has a collection users of another program: name a database of its own")
+	}
+	return err
 }
 
 // Ping implements [store.Store].

@@ -13,7 +13,7 @@ import (
 
 // positionKept is for how long the position of a revocation that is swept stays taken: longer than a verb may be under way that
 // has seen it free.
-const positionKept = time.Minute
+func (s *Store) positionKept() time.Duration { return max(time.Minute, 2*s.patience) }
 
 // DeleteExpired implements [store.Sweeper]. It also removes what creators left half-made.
 func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (more bool, err error) {
@@ -77,7 +77,7 @@ func (s *Store) sweepRevocations(ctx context.Context, now time.Time, limit int) 
 	if err != nil {
 		return 0, err
 	}
-	old, err := all[revocationRecord](ctx, s.revocations, bson.D{atMost("swept_at", micros(now.Add(-positionKept)))}, page("swept_at", limit))
+	old, err := all[revocationRecord](ctx, s.revocations, bson.D{atMost("swept_at", micros(now.Add(-s.positionKept())))}, page("swept_at", limit))
 	if err != nil {
 		return 0, err
 	}

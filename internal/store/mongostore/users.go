@@ -1,6 +1,7 @@
 package mongostore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,11 +144,13 @@ func (s *Store) Credential(ctx context.Context, method, key string) (c store.Cre
 func (s *Store) credential(ctx context.Context, method, key string) (store.Credential, store.User, error) {
 	id := credentialID(method, key)
 	var r reservation
-	if err := one(ctx, s.reservations, id, &r); err != nil {
-		return store.Credential{}, store.User{}, err
+	absent := one(ctx, s.reservations, id, &r)
+	if absent != nil && !errors.Is(absent, store.ErrNotFound) {
+		return store.Credential{}, store.User{}, absent
 	}
+	// Also when there is none: a login must not tell by its time who exists.
 	u, err := s.present(ctx, r.UserID)
-	if err != nil {
+	if err = cmp.Or(absent, err); err != nil {
 		return store.Credential{}, store.User{}, err
 	}
 	c, ok := u.Credentials[id]

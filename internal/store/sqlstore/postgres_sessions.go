@@ -59,6 +59,7 @@ func (p *Postgres) CreateSession(ctx context.Context, o store.Opening) (done sto
 		}})
 	})
 	if err == nil && attempts > 1 {
+		done.Ended = max(done.Ended, 1) // it may have ended some when its answer was lost: who asks what has ended finds out
 		done.Swapped, err = p.recognize(ctx, o.Now, o.Counters, done.Swapped)
 	}
 	if err != nil {
