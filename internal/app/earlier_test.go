@@ -126,3 +126,14 @@ func TestUpgrade(t *testing.T) {
 		end()
 	}
 }
+
+// epochOf returns the epoch in the access token.
+func epochOf(t *testing.T, p pair) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(claimsOf(t, p.access), `"epoch":"`)
+	epoch, _, _ := strings.Cut(rest, `"`)
+	if !ok || epoch == "" {
+		t.Fatal("no epoch")
+	}
+	return epoch
+}
