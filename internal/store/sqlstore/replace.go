@@ -22,6 +22,9 @@ var errOpen = errors.New("a server or another command has the database open: sto
 // place puts a file in a place where no database is. A server that has started meanwhile has made one: a link takes no name that
 // is taken.
 func place(partial, path string) error {
+	if _, err := os.Lstat(path); err == nil { // and the log beside it is its own
+		return errThere(path)
+	}
 	if err := noLog(path); err != nil {
 		return err
 	}
