@@ -58,7 +58,7 @@ used since works again, and a client whose token is newer than the backup is log
 		if path := cfg.DatabasePath(); path != "" && exists(path) && !force {
 			return fmt.Errorf("there is a database at %s: with --force it is replaced, and kept under another name", path)
 		}
-		r, aside, err := app.Restore(cmd.Context(), cfg, args[0], force, keep)
+		r, err := app.Restore(cmd.Context(), cfg, args[0], force, keep)
 		if err != nil {
 			return err
 		}
@@ -66,8 +66,8 @@ used since works again, and a client whose token is newer than the backup is log
 		if !keep {
 			fmt.Fprintf(cmd.OutOrStdout(), "%d sessions are ended\n", r.Ended)
 		}
-		if aside != "" {
-			fmt.Fprintf(cmd.OutOrStdout(), "the database that was there: %s\n", aside)
+		if r.Aside != "" {
+			fmt.Fprintf(cmd.OutOrStdout(), "the database that was there: %s\n", r.Aside)
 		}
 		if r.Lost != nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "what the database that was there had revoked does not hold on: %v\n", r.Lost)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/config"
@@ -20,17 +19,12 @@ func Backup(ctx context.Context, cfg *config.Config, file string) (sqlstore.Copy
 	return sqlstore.Backup(ctx, cfg.DatabasePath(), file)
 }
 
-// Restore puts a backup in the place of the database. With force it does so when there is a database, which it keeps at aside.
-func Restore(ctx context.Context, cfg *config.Config, file string, force, keepSessions bool) (r sqlstore.Restored, aside string, err error) {
+// Restore puts a backup in the place of the database. With force it does so when there is a database, which it keeps.
+func Restore(ctx context.Context, cfg *config.Config, file string, force, keepSessions bool) (r sqlstore.Restored, err error) {
 	if err := onlySQLite(cfg); err != nil {
-		return r, "", err
+		return r, err
 	}
-	path, now := cfg.DatabasePath(), time.Now()
-	if _, err := os.Lstat(path); err == nil && force {
-		aside = path + "." + now.UTC().Format("20060102T150405Z")
-	}
-	r, err = sqlstore.Restore(ctx, file, path, sqlstore.Restoring{Aside: aside, KeepSessions: keepSessions, Now: now})
-	return r, aside, err
+	return sqlstore.Restore(ctx, file, cfg.DatabasePath(), sqlstore.Restoring{Replace: force, KeepSessions: keepSessions, Now: time.Now()})
 }
 
 func onlySQLite(cfg *config.Config) error {

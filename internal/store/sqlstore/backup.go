@@ -33,6 +33,9 @@ func Backup(ctx context.Context, path, file string) (c Copy, err error) {
 	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
 		return c, errTaken(file)
 	}
+	if path, err = followed(path); err != nil {
+		return c, err
+	}
 	db, err := openFile(path, busyTimeout)
 	if err != nil {
 		return c, err

@@ -107,7 +107,7 @@ func TestRestore(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			path, file, aside := filepath.Join(dir, "c.db"), filepath.Join(dir, "backup"), filepath.Join(dir, "aside")
+			path, file := filepath.Join(dir, "c.db"), filepath.Join(dir, "backup")
 			s := openThere(t, path)
 			signUp(t, s, "before")
 			if _, err := Backup(t.Context(), path, file); err != nil {
@@ -118,7 +118,7 @@ func TestRestore(t *testing.T) {
 			if err := s.Revoke(t.Context(), store.Revocation{Key: "alive", ExpiresAt: now.Add(time.Minute)}, store.Revocation{Key: "over", ExpiresAt: now}); err != nil {
 				t.Fatal(err)
 			}
-			how := Restoring{Aside: aside, KeepSessions: tt.keep, Now: now}
+			how := Restoring{Replace: true, KeepSessions: tt.keep, Now: now}
 			if _, err := Restore(t.Context(), file, path, how); !errors.Is(err, errOpen) {
 				t.Fatalf("while it is open: %v", err)
 			}
@@ -130,7 +130,7 @@ func TestRestore(t *testing.T) {
 				t.Fatalf("%+v (%v)", r, err)
 			}
 			checkRestored(t, openThere(t, path), tt.keep)
-			old := openThere(t, aside)
+			old := openThere(t, r.Aside)
 			if _, err := old.User(t.Context(), "after"); err != nil {
 				t.Errorf("the database that was there: %v", err)
 			}
@@ -181,7 +181,7 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	damaged := append([]byte{}, whole...)
 	copy(damaged[len(damaged)-3*4096:], make([]byte, 3*4096))
-	for name, data := range map[string][]byte{"damaged": damaged, "half": whole[:len(whole)/2], "text": []byte("hello"), "empty": nil, "used": whole, "used-wal": []byte("x"), "lonely-wal": []byte("x")} {
+	for name, data := range map[string][]byte{"damaged": damaged, "half": whole[:len(whole)/2], "text": []byte("hello"), "empty": nil, "used": whole, "used-wal": []byte("x"), "lonely-wal": []byte("x"), "begun-journal": []byte("x")} {
 		if err := os.WriteFile(at(name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -195,6 +195,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{"empty", "new.db", "no database of Countersign"},
 		{"used", "new.db", "in use"},
 		{"backup", "lonely", "without its database"},
+		{"backup", "begun", "without its database"},
 	} {
 		if _, err := Restore(t.Context(), at(tt.file), at(tt.path), Restoring{}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.file, err, tt.want)
