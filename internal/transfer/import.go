@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
@@ -79,6 +80,9 @@ type importer struct {
 	in      *input
 	summary Summary
 	batch   []candidate
+	// seed and users tell users of this dump from those of an earlier run: they are the hashes of the ids, some 20 bytes each.
+	seed  maphash.Seed
+	users map[uint64]struct{}
 }
 
 // candidate is a record that waits for its batch, and the account that it is to become or why it becomes none.
@@ -94,7 +98,10 @@ type candidate struct {
 //
 // The error is that of the store, of the dump or of the context. What was written until then stays, and the summary tells of it.
 func Import(ctx context.Context, cfg Config) (Summary, error) {
-	i := &importer{Config: cfg, in: newInput(cfg.Dump.Reader), summary: Summary{Skipped: map[Reason]int{}, Hashes: map[string]int{}}}
+	i := &importer{
+		Config: cfg, in: newInput(cfg.Dump.Reader), summary: Summary{Skipped: map[Reason]int{}, Hashes: map[string]int{}},
+		seed: maphash.MakeSeed(), users: map[uint64]struct{}{},
+	}
 	err := cfg.System.read(ctx, cfg.Dump, i.in, cfg.Options, func(rec Record) error { return i.take(ctx, rec) })
 	if err == nil {
 		err = i.flush(ctx)
@@ -143,6 +150,9 @@ func (i *importer) flush(ctx context.Context) error {
 				return fmt.Errorf("%s: %w", c.record.Place, err)
 			}
 		}
+		if c.refused == nil && i.repeated(c.account.User.ID) && c.there {
+			c.refused = c.repeated()
+		}
 		if err := i.count(c); err != nil {
 			return err
 		}
@@ -150,6 +160,23 @@ func (i *importer) flush(ctx context.Context) error {
 	i.batch, i.summary.Bytes = i.batch[:0], i.in.read
 	i.Progress(i.summary)
 	return nil
+}
+
+// repeated reports whether a record before this one is the user of that id, and remembers that this one is.
+func (i *importer) repeated(id string) bool {
+	sum := maphash.String(i.seed, id)
+	_, before := i.users[sum]
+	i.users[sum] = struct{}{}
+	return before
+}
+
+// repeated says why a record is skipped that is the same user as another one. Where it has no id the address is what is the same.
+func (c candidate) repeated() *refusal {
+	reason := IDTaken
+	if c.record.ID == "" {
+		reason = AddressTaken
+	}
+	return &refusal{reason, "by an earlier record"}
 }
 
 // written says what the store's answer to an account means.
