@@ -31,13 +31,14 @@ func importCommand(w *world) *cobra.Command {
 
 // importFlags are the flags of an import from another system.
 type importFlags struct {
-	options     transfer.Options
-	mapping     string
-	idPrefix    string
-	report      string
-	dryRun      bool
-	withoutData bool
-	asJSON      bool
+	options          transfer.Options
+	mapping          string
+	idPrefix         string
+	report           string
+	dryRun           bool
+	withoutData      bool
+	withoutPasswords bool
+	asJSON           bool
 }
 
 const importHelp = `Import %s.
@@ -76,7 +77,8 @@ func importSystem(w *world, system transfer.System) *cobra.Command {
 		}
 		defer dump.close()
 		cfg := transfer.Config{
-			System: system, Dump: dump.Dump, Options: f.options, IDPrefix: f.idPrefix, WithoutData: f.withoutData, Now: time.Now,
+			System: system, Dump: dump.Dump, Options: f.options, IDPrefix: f.idPrefix, WithoutData: f.withoutData,
+			WithoutPasswords: f.withoutPasswords, Now: time.Now,
 		}
 		if f.dryRun {
 			return f.tryOut(cmd, w, s, cfg, size)
@@ -88,7 +90,7 @@ func importSystem(w *world, system transfer.System) *cobra.Command {
 		defer func() { err = errors.Join(err, target.Close()) }()
 		cfg.Store = target
 		summary, err := f.run(cmd, cfg, size)
-		if summary.Imported > 0 {
+		if summary.Imported+summary.PasswordsAdded > 0 {
 			err = errors.Join(err, recordImport(cmd.Context(), target, system.Name))
 		}
 		return f.conclude(cmd, summary, err)
@@ -103,6 +105,7 @@ func (f *importFlags) add(cmd *cobra.Command, system transfer.System) {
 	flags.StringVar(&f.report, "report", "", "write what is skipped into this `file`, as JSON Lines")
 	flags.StringVar(&f.idPrefix, "id-prefix", "", "put this `text` before each id")
 	flags.BoolVar(&f.withoutData, "without-data", false, "leave data and admin_data out")
+	flags.BoolVar(&f.withoutPasswords, "without-passwords", false, "also import a dump in which no hash of a password is found")
 	addJSON(cmd, &f.asJSON)
 	if slices.Contains(system.Options, "map") {
 		flags.StringVar(&f.mapping, "map", "", "our names of the fields and those of the dump, as `email=mail,hash=pw_hash,id=uid`")
@@ -230,7 +233,10 @@ func printSummary(out io.Writer, s transfer.Summary, dryRun bool) {
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{s.There, "were there already"}, {s.Disabled, "of them disabled"}, {s.WithoutPassword, "of them without a password, who cannot log in with one"}} {
+	}{
+		{s.Disabled, "of them disabled"}, {s.WithoutPassword, "of them without a password, who cannot log in with one"},
+		{s.There, "were there already"}, {s.PasswordsAdded, "of them had no password, and have that of the dump now"},
+	} {
 		if part.n > 0 {
 			fmt.Fprintf(out, "%s %s\n", thousands(part.n), part.what)
 		}

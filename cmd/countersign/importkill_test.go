@@ -16,7 +16,7 @@ func TestAKilledImportGoesOn(t *testing.T) {
 	var dump bytes.Buffer
 	const users = 1700
 	for i := range users {
-		fmt.Fprintf(&dump, `{"id":"u%d","email":"user%d@example.com"}`+"\n", i, i)
+		fmt.Fprintf(&dump, `{"id":"u%d","email":"user%d@example.com","hash":null}`+"\n", i, i)
 	}
 	data := filepath.Join(t.TempDir(), "data")
 	command := func(args ...string) *exec.Cmd {

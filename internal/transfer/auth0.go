@@ -15,7 +15,7 @@ func readAuth0(_ context.Context, _ Dump, in *input, _ Options, yield func(Recor
 
 func auth0Record(r *row) Record {
 	rec := Record{
-		ID: r.text("user_id"), Email: r.text("email"), Hash: r.text("passwordHash"),
+		ID: r.text("user_id"), Email: r.text("email"), Hash: r.hash("passwordHash", "password_hash"),
 		Disabled: r.yes("blocked"), Verified: r.maybe("email_verified"),
 		CreatedAt: r.time("created_at"), UpdatedAt: r.time("updated_at"),
 		Data: r.object("user_metadata"),
@@ -31,9 +31,6 @@ func auth0Record(r *row) Record {
 	}
 	if rec.CreatedAt.IsZero() {
 		rec.CreatedAt = objectIDTime(internal)
-	}
-	if rec.Hash == "" {
-		rec.Hash = r.text("password_hash")
 	}
 	auth0Address(r, &rec)
 	rec.AdminData = object(r.object("app_metadata")).with("username", quoted(r.text("username")))
@@ -70,6 +67,7 @@ func auth0Custom(r *row, rec Record) Record {
 	if v == nil || rec.Hash != "" {
 		return rec
 	}
+	r.in.hashes = true
 	var custom struct {
 		Algorithm string `json:"algorithm"`
 		Hash      struct {

@@ -39,7 +39,7 @@ func djangoRecord(r *row, domain string) Record {
 	if rec.Email == "" {
 		rec.Email = addressOf(name, domain)
 	}
-	rec.Hash = f.text("password")
+	rec.Hash = f.hash("password")
 	if strings.HasPrefix(rec.Hash, "!") { // set_unusable_password
 		rec.Hash = ""
 	}

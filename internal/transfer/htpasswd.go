@@ -12,6 +12,7 @@ import (
 
 // readHtpasswd reads NAME:HASH lines. A name is an address, or becomes one with the domain that is given.
 func readHtpasswd(_ context.Context, _ Dump, in *input, o Options, yield func(Record) error) error {
+	in.hashes = true
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, readAhead)
 	for n := 1; lines.Scan(); n++ {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
@@ -18,16 +19,22 @@ type Config struct {
 	// Store gets the users.
 	Store interface {
 		store.Users
+		store.Credentials
 		store.Archive
 	}
 	// Taken, if it is not nil, has users already whose ids and addresses are taken too. A trial run writes into a store that
 	// is thrown away, and looks here at the one that it is about.
-	Taken store.Users
+	Taken interface {
+		store.Users
+		store.Credentials
+	}
 	// IDPrefix is put before the ids of the dump.
 	IDPrefix string
 	// WithoutData leaves data and admin_data out.
 	WithoutData bool
-	Now         func() time.Time
+	// WithoutPasswords takes a dump too in whose first batch nobody has the field of the hash, which else is refused.
+	WithoutPasswords bool
+	Now              func() time.Time
 	// Skipped is told of each record that is skipped, and Progress of each batch that is written. Neither may be nil.
 	Skipped  func(Skipped) error
 	Progress func(Summary)
@@ -49,6 +56,8 @@ type Summary struct {
 	// Imported counts those that were written, and There those that an earlier run had: same id, same address.
 	Imported int `json:"imported"`
 	There    int `json:"there"`
+	// PasswordsAdded counts those of There who had no password, and got that of the dump.
+	PasswordsAdded int `json:"passwords_added"`
 	// Skipped counts those that were skipped, by their reasons.
 	Skipped map[Reason]int `json:"skipped"`
 	// WithoutPassword counts those of Imported that have none, and Disabled those that may not log in.
@@ -70,6 +79,9 @@ func (s Summary) SkippedTotal() (n int) {
 	return n
 }
 
+var errNoHashes = errors.New("no record has the field of the password's hash: name it with --map where there is that, " +
+	"or say --without-passwords if nobody is to have a password")
+
 // batchSize is how many accounts are written at once.
 const batchSize = 500
 
@@ -79,6 +91,9 @@ type importer struct {
 	in      *input
 	summary Summary
 	batch   []candidate
+	// seed and users tell users of this dump from those of an earlier run: they are the hashes of the ids, some 20 bytes each.
+	seed  maphash.Seed
+	users map[uint64]struct{}
 }
 
 // candidate is a record that waits for its batch, and the account that it is to become or why it becomes none.
@@ -94,12 +109,17 @@ type candidate struct {
 //
 // The error is that of the store, of the dump or of the context. What was written until then stays, and the summary tells of it.
 func Import(ctx context.Context, cfg Config) (Summary, error) {
-	i := &importer{Config: cfg, in: newInput(cfg.Dump.Reader), summary: Summary{Skipped: map[Reason]int{}, Hashes: map[string]int{}}}
-	err := cfg.System.read(ctx, cfg.Dump, i.in, cfg.Options, func(rec Record) error { return i.take(ctx, rec) })
-	if err == nil {
-		err = i.flush(ctx)
-	} else if ctx.Err() == nil {
-		err = errors.Join(err, i.flush(ctx)) // what stands before the fault is good
+	i := &importer{
+		Config: cfg, in: newInput(cfg.Dump.Reader), summary: Summary{Skipped: map[Reason]int{}, Hashes: map[string]int{}},
+		seed: maphash.MakeSeed(), users: map[uint64]struct{}{},
+	}
+	var fault error // of ours, and not of the dump
+	err := cfg.System.read(ctx, cfg.Dump, i.in, cfg.Options, func(rec Record) error {
+		fault = i.take(ctx, rec)
+		return fault
+	})
+	if fault == nil && ctx.Err() == nil {
+		err = errors.Join(err, i.flush(ctx)) // what stands before a fault of the dump is good
 	}
 	i.summary.FieldsLeft = i.in.fields.left()
 	return i.summary, err
@@ -128,6 +148,9 @@ func (i *importer) take(ctx context.Context, rec Record) (err error) {
 func (i *importer) flush(ctx context.Context) error {
 	var accounts []store.Account
 	for _, c := range i.batch {
+		if c.refused == nil && !i.in.hashes && !i.WithoutPasswords {
+			return errNoHashes
+		}
 		if c.refused == nil && !c.there {
 			accounts = append(accounts, c.account)
 		}
@@ -143,6 +166,14 @@ func (i *importer) flush(ctx context.Context) error {
 				return fmt.Errorf("%s: %w", c.record.Place, err)
 			}
 		}
+		if c.refused == nil && i.repeated(c.account.User.ID) && c.there {
+			c.refused = c.repeated()
+		}
+		if c.refused == nil && c.there {
+			if err := i.complete(ctx, c.account.Credentials); err != nil {
+				return fmt.Errorf("%s: %w", c.record.Place, err)
+			}
+		}
 		if err := i.count(c); err != nil {
 			return err
 		}
@@ -150,6 +181,44 @@ func (i *importer) flush(ctx context.Context) error {
 	i.batch, i.summary.Bytes = i.batch[:0], i.in.read
 	i.Progress(i.summary)
 	return nil
+}
+
+// complete gives a user who is there the password of the dump if they have none: the dump of an earlier run may have had no
+// hashes. A trial run only counts.
+func (i *importer) complete(ctx context.Context, credentials []store.Credential) error {
+	var there store.Credentials = i.Store
+	if i.Taken != nil {
+		there = i.Taken
+	}
+	for _, c := range credentials {
+		if _, err := there.Credential(ctx, c.Method, c.Key); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if i.Taken == nil {
+			if err := i.Store.AddCredential(ctx, c); err != nil {
+				return err
+			}
+		}
+		i.summary.PasswordsAdded++
+	}
+	return nil
+}
+
+// repeated reports whether a record before this one is the user of that id, and remembers that this one is.
+func (i *importer) repeated(id string) bool {
+	sum := maphash.String(i.seed, id)
+	_, before := i.users[sum]
+	i.users[sum] = struct{}{}
+	return before
+}
+
+// repeated says why a record is skipped that is the same user as another one. Where it has no id the address is what is the same.
+func (c candidate) repeated() *refusal {
+	reason := IDTaken
+	if c.record.ID == "" {
+		reason = AddressTaken
+	}
+	return &refusal{reason, "by an earlier record"}
 }
 
 // written says what the store's answer to an account means.

@@ -27,6 +27,8 @@ type input struct {
 	// ends are the offsets of the line ends that passed has not got to, and lines how many it has.
 	ends  []int64
 	lines int
+	// hashes says that there is a field for the hashes of passwords.
+	hashes bool
 	// fields tells which fields of the records are not taken.
 	fields fields
 }

@@ -71,6 +71,7 @@ func keycloakHash(r *row, rec Record) Record {
 		Parameters string `json:"credentialData"`
 	}
 	if v := r.value("credentials"); v != nil {
+		r.in.hashes = true
 		if err := json.Unmarshal(v, &credentials); err != nil {
 			r.wrong("credentials", "list of credentials")
 			return rec

@@ -55,7 +55,7 @@ func (m mapping) and(other map[string]string) mapping {
 
 func (m mapping) record(r *row) Record {
 	return r.record(Record{
-		ID: r.text(m["id"]), Email: r.text(m["email"]), Hash: r.text(m["hash"]),
+		ID: r.text(m["id"]), Email: r.text(m["email"]), Hash: r.hash(m["hash"]),
 		Disabled: r.yes(m["disabled"]), Verified: r.maybe(m["verified"]),
 		CreatedAt: r.time(m["created_at"]), UpdatedAt: r.time(m["updated_at"]),
 		Roles: r.texts(m["roles"]), Data: r.object(m["data"]), AdminData: r.object(m["admin_data"]),
@@ -69,11 +69,20 @@ func readJSON(_ context.Context, _ Dump, in *input, o Options, yield func(Record
 
 func readCSV(_ context.Context, _ Dump, in *input, o Options, yield func(Record) error) error {
 	m := mapping{}.and(o.Map)
-	return eachLine(in, func(r row) error { return yield(m.record(&r)) })
+	header := func(names []string) error {
+		for our, theirs := range o.Map {
+			if !slices.Contains(names, theirs) {
+				return fmt.Errorf("line 1: no column has the name %q, which is to be %s", theirs, our)
+			}
+		}
+		in.hashes = slices.Contains(names, m["hash"])
+		return nil
+	}
+	return eachLine(in, header, func(r row) error { return yield(m.record(&r)) })
 }
 
-// eachLine reads a table whose first line names its columns. An empty cell is an absent field.
-func eachLine(in *input, each func(row) error) error {
+// eachLine reads a table whose first line names its columns, which header looks at. An empty cell is an absent field.
+func eachLine(in *input, header func(names []string) error, each func(row) error) error {
 	table := csv.NewReader(in)
 	names, err := table.Read()
 	if errors.Is(err, io.EOF) {
@@ -85,6 +94,9 @@ func eachLine(in *input, each func(row) error) error {
 	names[0] = strings.TrimPrefix(names[0], "\ufeff")
 	if twice := repeated(names); twice != "" {
 		return fmt.Errorf("line 1: two columns have the name %q", twice)
+	}
+	if err := header(names); err != nil {
+		return err
 	}
 	for {
 		in.passed(table.InputOffset(), maxRecord)

@@ -39,11 +39,8 @@ func readPocketBase(ctx context.Context, d Dump, in *input, o Options, yield fun
 
 func pocketBaseRecord(r *row) Record {
 	rec := Record{
-		ID: r.text("id"), Email: r.text("email"), Hash: r.text("password"), Verified: r.maybe("verified"),
+		ID: r.text("id"), Email: r.text("email"), Hash: r.hash("password", "passwordHash"), Verified: r.maybe("verified"),
 		CreatedAt: r.time("created"), UpdatedAt: r.time("updated"),
-	}
-	if rec.Hash == "" {
-		rec.Hash = r.text("passwordHash")
 	}
 	if r.fields["password"] == nil && r.fields["passwordHash"] == nil {
 		r.wrong("password", "column: these rows come from where no hash is shown, so read the database itself")

@@ -1,7 +1,8 @@
 // Package transfer brings the users of other systems into a store.
 //
 // A system is a file here: it reads a dump as a stream and yields a [Record] for each user. What a dump may look like,
-// and what becomes of it, is in docs/moving.md. However large a dump is, no more than a batch of it is held in memory.
+// and what becomes of it, is in docs/moving.md. However large a dump is, no more than a batch of it is held in memory, and
+// a hash of each id.
 //
 // Hashes are taken as they are and computed by nobody: package password verifies them at the user's next login, which
 // renews them. What it cannot verify is no reason to let somebody in or to make up a password: the user is skipped, and

@@ -80,6 +80,17 @@ func (r *row) text(name string) string {
 	return text
 }
 
+// hash reads the hash of a password out of the first field that has one, and remembers that there is such a field.
+func (r *row) hash(names ...string) (hash string) {
+	for _, name := range names {
+		if hash == "" {
+			hash = r.text(name)
+		}
+		r.in.hashes = r.in.hashes || r.fields[name] != nil
+	}
+	return hash
+}
+
 // scalar returns a value as text.
 func scalar(v jsontext.Value) (string, bool) {
 	switch v.Kind() {

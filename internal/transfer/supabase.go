@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -20,12 +21,16 @@ func readSupabase(_ context.Context, _ Dump, in *input, _ Options, yield func(Re
 	if json {
 		return eachObject(in, "", each)
 	}
-	return eachLine(in, each)
+	header := func(names []string) error {
+		in.hashes = slices.Contains(names, "encrypted_password")
+		return nil
+	}
+	return eachLine(in, header, each)
 }
 
 func supabaseRecord(r *row, now time.Time) Record {
 	rec := Record{
-		ID: r.text("id"), Email: r.text("email"), Hash: r.text("encrypted_password"),
+		ID: r.text("id"), Email: r.text("email"), Hash: r.hash("encrypted_password"),
 		Disabled:  r.time("banned_until").After(now),
 		CreatedAt: r.time("created_at"), UpdatedAt: r.time("updated_at"),
 		Data: r.object("raw_user_meta_data"), AdminData: r.object("raw_app_meta_data"),
