@@ -150,6 +150,10 @@ func (a *App) makeMasterKey(ctx context.Context, path string, marker []byte) (st
 		}
 	}
 	if sealed {
+		// Whoever sealed them made the file first: another process that starts may just have done both.
+		if text, err := seal.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
+			return text, err
+		}
 		return "", fmt.Errorf("master key: there is none at %s, and the secrets in the database are sealed under %s: "+
 			"put that file back from your backup, or name the key with master_key_file or COUNTERSIGN_MASTER_KEY. "+
 			"A new one would not open them, so none is made; docs/keys.md says what is lost without it", path, id)
