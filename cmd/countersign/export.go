@@ -95,7 +95,8 @@ func importOwn(w *world) *cobra.Command {
 		Long: `Import a whole database from what countersign export has written, into an empty one of any kind. Without FILE, or
 with -, it is read from stdin.
 
-The file is read twice: nothing is written before it is known to be whole. An import that was ended goes on when it is
+The file is read twice: nothing is written before it is known to be whole. A pipe is read once, and what stands before a
+fault in it is written. An import that was ended goes on when it is
 started again. A database that holds anything else is refused, and nothing in it is changed. Start no server on the
 database before the import is done; it needs the master key of the old one.`,
 		Example: "  countersign import countersign backup.jsonl --database postgres://db.example/countersign",

@@ -102,7 +102,7 @@ func importSystem(w *world, system transfer.System) *cobra.Command {
 func (f *importFlags) add(cmd *cobra.Command, system transfer.System) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be imported and skipped, and write nothing")
-	flags.StringVar(&f.report, "report", "", "write what is skipped into this `file`, as JSON Lines")
+	flags.StringVar(&f.report, "report", "", "write what is skipped into this new `file`, as JSON Lines")
 	flags.StringVar(&f.idPrefix, "id-prefix", "", "put this `text` before each id")
 	flags.BoolVar(&f.withoutData, "without-data", false, "leave data and admin_data out")
 	flags.BoolVar(&f.withoutPasswords, "without-passwords", false, "also import a dump in which no hash of a password is found")
@@ -179,9 +179,9 @@ func (f *importFlags) run(cmd *cobra.Command, cfg transfer.Config, size int64) (
 		return nil
 	}
 	if f.report != "" {
-		report, err := os.OpenFile(f.report, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return summary, fmt.Errorf("report: %w", err)
+		report, openErr := os.OpenFile(f.report, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if openErr != nil {
+			return summary, fmt.Errorf("report: %w", openErr)
 		}
 		defer func() { err = errors.Join(err, report.Close()) }()
 		enc := json.NewEncoder(report)

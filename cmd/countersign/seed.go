@@ -64,14 +64,14 @@ With --random-seed the same number makes the same users, but for the hash. A dat
 			Store: a.Store, Users: users, Hash: hash, Random: source, Now: now, Progress: func(n int) { p.show(n, 0) },
 		})
 		p.end()
+		if !ask && (made > 0 || err != nil) { // after a fault there may be more than those that were counted
+			fmt.Fprintf(cmd.OutOrStdout(), "password of those that were made: %s\n", pw)
+		}
 		if err != nil {
 			return fmt.Errorf("%s users were made: %w", thousands(made), err)
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s users were made\n", thousands(made))
-		if !ask {
-			fmt.Fprintf(cmd.OutOrStdout(), "password of all: %s\n", pw)
-		}
-		return nil
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s users were made\n", thousands(made))
+		return err
 	})
 }
 

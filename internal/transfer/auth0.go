@@ -75,6 +75,9 @@ func auth0Custom(r *row, rec Record) Record {
 			Encoding string `json:"encoding"`
 			Key      any    `json:"key"`
 		} `json:"hash"`
+		Password struct {
+			Encoding string `json:"encoding"`
+		} `json:"password"`
 		Salt any `json:"salt"`
 	}
 	if err := json.Unmarshal(v, &custom); err != nil {
@@ -83,7 +86,8 @@ func auth0Custom(r *row, rec Record) Record {
 	}
 	switch custom.Algorithm {
 	case "bcrypt", "argon2", "pbkdf2":
-		if custom.Salt == nil && custom.Hash.Key == nil && (custom.Hash.Encoding == "" || custom.Hash.Encoding == "utf8") {
+		utf8 := (custom.Hash.Encoding == "" || custom.Hash.Encoding == "utf8") && (custom.Password.Encoding == "" || custom.Password.Encoding == "utf8")
+		if utf8 && custom.Salt == nil && custom.Hash.Key == nil {
 			rec.Hash = custom.Hash.Value
 			return rec
 		}

@@ -157,3 +157,15 @@ func TestAFaultIsMetOnce(t *testing.T) {
 		t.Errorf("%+v (%v)", summary, err)
 	}
 }
+
+// TestAuth0Encodings has hashes of passwords that were encoded as nobody does here.
+func TestAuth0Encodings(t *testing.T) {
+	t.Parallel()
+	for encoding, want := range map[string]int{"utf8": 0, "utf16le": 1} {
+		dump := `{"email":"a@example.com","custom_password_hash":{"algorithm":"bcrypt","hash":{"value":"` + hash + `"},"password":{"encoding":"` + encoding + `"}}}`
+		_, skipped, err := runDump(t, t.Context(), empty(t), "auth0", transfer.Dump{Reader: strings.NewReader(dump)}, nil)
+		if err != nil || len(skipped) != want || want == 1 && skipped[0].Reason != transfer.HashUnverified {
+			t.Errorf("%s: skipped %v (%v)", encoding, skipped, err)
+		}
+	}
+}
