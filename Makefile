@@ -17,6 +17,7 @@ test: ## Run all tests, with the race detector
 torture: ## Run the tests of docs/faults.md at length (half an hour)
 	scripts/test-deps.sh
 	TORTURE=long go test -count=1 -timeout 2h -v ./internal/torture
+	go test -count=1 -timeout 1h -run '^TestOneSuccessorFromTwoProcesses$$' ./cmd/countersign
 
 lint: ## Check the form of the code
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'gofmt would change these'; exit 1; }

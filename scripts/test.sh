@@ -10,13 +10,13 @@ if ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then
   race=
 fi
 [ -z "$race" ] || export CGO_ENABLED=1
-# Package torture runs alone, for it starves what runs beside it, and without the race detector, whose pace its clients do
-# not wait for.
+# Of package torture what takes under a minute; make torture runs all of it. It runs alone, for it starves what runs beside it,
+# and without the race detector, whose pace its clients do not wait for.
 go test $race "$@" $(go list ./... | grep -v /internal/torture$)
-go test "$@" ./internal/torture
+go test -run 'TestKill/(SQLite|PostgreSQL)|TestDiskFull|TestReadOnlyDisk|TestClocksApart|TestStop' "$@" ./internal/torture
 # Of these two the race detector's pace has time for a part only: a thousand rounds of fifty refreshes, and a sweep of a
 # hundred thousand dead rows.
-go test -run '^TestOneSuccessorFromTwoProcesses' "$@" ./cmd/countersign
+go test -run '^TestOneSuccessorFromTwoProcesses$/^SQLite$' "$@" ./cmd/countersign
 go test -run '^TestSweepUnderLoad$' "$@" ./internal/store/sqlstore
 cd bench && go test "$@" ./...
 cd ..
