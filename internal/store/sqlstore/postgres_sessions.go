@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/countersign-auth/countersign/internal/store"
 )
@@ -50,13 +51,17 @@ func (p *Postgres) CreateSession(ctx context.Context, o store.Opening) (done sto
 		if !errors.Is(err, errContended) {
 			return lost, err
 		}
-		return p.transaction(ctx, conn, change{do: func(w tx) error {
+		f, err := p.transaction(ctx, conn, change{do: func(w tx) error {
 			if err := w.lockUser(o.Session.UserID); err != nil {
 				return err
 			}
 			done, err = opened(w, o, args)
 			return err
 		}})
+		if errors.Is(err, errContended) { // the user was not there to be locked, and has come since
+			err = fmt.Errorf("%w: %w", store.ErrConflict, err)
+		}
+		return f, err
 	})
 	if err == nil && attempts > 1 {
 		done.Ended = max(done.Ended, 1) // it may have ended some when its answer was lost: who asks what has ended finds out
