@@ -24,7 +24,7 @@ type counterRecord struct {
 
 func (r counterRecord) counter() store.Counter {
 	return store.Counter{
-		Key: r.Key, Count: r.Count, LastAt: fromMicros(r.LastAt), KnownAt: fromMicros(r.KnownAt), ExpiresAt: fromMicros(r.ExpiresAt), Version: r.Version,
+		Key: r.Key, Count: r.Count, LastAt: store.FromMicros(r.LastAt), KnownAt: store.FromMicros(r.KnownAt), ExpiresAt: store.FromMicros(r.ExpiresAt), Version: r.Version,
 	}
 }
 
@@ -39,7 +39,7 @@ func (s *Store) readCounters(ctx context.Context, now time.Time, keys []string) 
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	records, err := all[counterRecord](ctx, s.counters, bson.D{among("_id", keys), greater("expires_at", micros(now))}, options.Find())
+	records, err := all[counterRecord](ctx, s.counters, bson.D{among("_id", keys), greater("expires_at", store.Micros(now))}, options.Find())
 	if err != nil {
 		return nil, fmt.Errorf("counters: %w", err)
 	}
@@ -65,7 +65,7 @@ func (s *Store) SwapCounters(ctx context.Context, now time.Time, counters ...sto
 func (s *Store) swapCounters(ctx context.Context, now time.Time, counters []store.Counter) (swapped []bool, err error) {
 	swapped = make([]bool, len(counters))
 	for i, c := range counters {
-		r := counterRecord{c.Key, c.Count, micros(c.LastAt), micros(c.KnownAt), micros(c.ExpiresAt), c.Version + 1}
+		r := counterRecord{c.Key, c.Count, store.Micros(c.LastAt), store.Micros(c.KnownAt), store.Micros(c.ExpiresAt), c.Version + 1}
 		if swapped[i], err = s.swapCounter(ctx, now, c.Version, r); err != nil {
 			return nil, fmt.Errorf("swap counters: %w", err)
 		}
@@ -75,13 +75,13 @@ func (s *Store) swapCounters(ctx context.Context, now time.Time, counters []stor
 
 // swapCounter reports whether the record had that version and is now r.
 func (s *Store) swapCounter(ctx context.Context, now time.Time, version int64, r counterRecord) (bool, error) {
-	as := bson.D{{Key: "_id", Value: r.Key}, {Key: "version", Value: version}, greater("expires_at", micros(now))}
+	as := bson.D{{Key: "_id", Value: r.Key}, {Key: "version", Value: version}, greater("expires_at", store.Micros(now))}
 	if version == 0 {
 		_, err := s.counters.InsertOne(ctx, r)
 		if !mongo.IsDuplicateKeyError(err) {
 			return err == nil, err
 		}
-		as = bson.D{{Key: "_id", Value: r.Key}, atMost("expires_at", micros(now))} // an expired one is absent
+		as = bson.D{{Key: "_id", Value: r.Key}, atMost("expires_at", store.Micros(now))} // an expired one is absent
 	}
 	return update(ctx, s.counters, as, set(bson.D{
 		{Key: "count", Value: r.Count}, {Key: "last_at", Value: r.LastAt}, {Key: "known_at", Value: r.KnownAt},

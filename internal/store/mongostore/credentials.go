@@ -84,7 +84,7 @@ func (s *Store) UpdateCredential(ctx context.Context, c store.Credential) (err e
 func changed(c store.Credential) (given, fields bson.D) {
 	field := "credentials." + credentialID(c.Method, c.Key)
 	return bson.D{{Key: field + ".version", Value: c.Version}, missing(field + ".making")},
-		bson.D{{Key: field + ".data", Value: c.Data}, {Key: field + ".updated_at", Value: micros(c.UpdatedAt)}, {Key: field + ".version", Value: c.Version + 1}}
+		bson.D{{Key: field + ".data", Value: c.Data}, {Key: field + ".updated_at", Value: store.Micros(c.UpdatedAt)}, {Key: field + ".version", Value: c.Version + 1}}
 }
 
 // notAsGiven says why c was not written: it is not there, or has another version or user.
@@ -109,7 +109,7 @@ func (s *Store) ChangeCredential(ctx context.Context, c store.Credential, keep s
 		if err != nil {
 			return nil, err
 		}
-		return &change{decision: decision{All: true, Until: micros(until)}, also: append(fields, keeping(alive, keep)), given: given}, nil
+		return &change{decision: decision{All: true, Until: store.Micros(until)}, also: append(fields, keeping(alive, keep)), given: given}, nil
 	})
 	if errors.Is(err, store.ErrNotFound) { // no such user
 		return s.notAsGiven(ctx, c)

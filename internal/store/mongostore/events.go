@@ -32,7 +32,7 @@ type eventRecord struct {
 func eventsOf(events []store.Event) (records []eventRecord) {
 	for _, e := range events {
 		records = append(records, eventRecord{
-			e.ID, micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client, e.RequestID, e.Count, e.Chain,
+			e.ID, store.Micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client, e.RequestID, e.Count, e.Chain,
 		})
 	}
 	return records
@@ -40,7 +40,7 @@ func eventsOf(events []store.Event) (records []eventRecord) {
 
 func (r eventRecord) event() store.Event {
 	return store.Event{
-		ID: r.ID, At: fromMicros(r.At), Kind: r.Kind, Result: r.Result, Reason: r.Reason, UserID: r.UserID, Subject: r.Subject, Method: r.Method,
+		ID: r.ID, At: store.FromMicros(r.At), Kind: r.Kind, Result: r.Result, Reason: r.Reason, UserID: r.UserID, Subject: r.Subject, Method: r.Method,
 		Client: r.Client, RequestID: r.RequestID, Count: r.Count, Chain: r.Chain,
 	}
 }

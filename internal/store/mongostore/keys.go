@@ -37,7 +37,7 @@ func (s *Store) AddKey(ctx context.Context, k store.SigningKey, newest string) (
 	if last.ID != newest {
 		return store.ErrConflict
 	}
-	r := keyRecord{k.ID, last.Seq + 1, k.Algorithm, k.Private, micros(k.CreatedAt), micros(k.SignsAt)}
+	r := keyRecord{k.ID, last.Seq + 1, k.Algorithm, k.Private, store.Micros(k.CreatedAt), store.Micros(k.SignsAt)}
 	if _, err := s.keys.InsertOne(ctx, r); !mongo.IsDuplicateKeyError(err) {
 		return err
 	}
@@ -66,7 +66,7 @@ func (s *Store) SigningKeys(ctx context.Context) (keys []store.SigningKey, err e
 	}
 	for _, r := range records {
 		keys = append(keys, store.SigningKey{
-			ID: r.ID, Algorithm: r.Algorithm, Private: r.Private, CreatedAt: fromMicros(r.CreatedAt), SignsAt: fromMicros(r.SignsAt),
+			ID: r.ID, Algorithm: r.Algorithm, Private: r.Private, CreatedAt: store.FromMicros(r.CreatedAt), SignsAt: store.FromMicros(r.SignsAt),
 		})
 	}
 	return keys, nil

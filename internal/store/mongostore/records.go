@@ -62,7 +62,7 @@ type revoked struct {
 
 func revokedOf(all []store.Revocation) (records []revoked) {
 	for _, r := range all {
-		records = append(records, revoked{r.Key, micros(r.ExpiresAt)})
+		records = append(records, revoked{r.Key, store.Micros(r.ExpiresAt)})
 	}
 	return records
 }
@@ -70,7 +70,7 @@ func revokedOf(all []store.Revocation) (records []revoked) {
 func userOf(u store.User) userRecord {
 	return userRecord{
 		ID: u.ID, Email: u.Email, EmailKey: u.EmailKey, Roles: u.Roles, Data: u.Data, AdminData: u.AdminData, Epoch: u.Epoch,
-		DisabledAt: micros(u.DisabledAt), CreatedAt: micros(u.CreatedAt), UpdatedAt: micros(u.UpdatedAt), Version: u.Version,
+		DisabledAt: store.Micros(u.DisabledAt), CreatedAt: store.Micros(u.CreatedAt), UpdatedAt: store.Micros(u.UpdatedAt), Version: u.Version,
 		Credentials: map[string]credentialRecord{},
 	}
 }
@@ -80,7 +80,7 @@ func (r *userRecord) there() bool { return r.State == "" }
 func (r *userRecord) user() store.User {
 	return store.User{
 		ID: r.ID, Email: r.Email, EmailKey: r.EmailKey, Roles: orNil(r.Roles), Data: r.Data, AdminData: r.AdminData, Epoch: r.Epoch,
-		DisabledAt: fromMicros(r.DisabledAt), CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt), Version: r.Version,
+		DisabledAt: store.FromMicros(r.DisabledAt), CreatedAt: store.FromMicros(r.CreatedAt), UpdatedAt: store.FromMicros(r.UpdatedAt), Version: r.Version,
 	}
 }
 
@@ -128,13 +128,13 @@ func credentialID(method, key string) string {
 
 func credentialOf(c store.Credential) credentialRecord {
 	return credentialRecord{
-		Method: c.Method, Key: c.Key, Data: c.Data, CreatedAt: micros(c.CreatedAt), UpdatedAt: micros(c.UpdatedAt), Version: c.Version,
+		Method: c.Method, Key: c.Key, Data: c.Data, CreatedAt: store.Micros(c.CreatedAt), UpdatedAt: store.Micros(c.UpdatedAt), Version: c.Version,
 	}
 }
 
 func (r credentialRecord) credential(userID string) store.Credential {
 	return store.Credential{
-		UserID: userID, Method: r.Method, Key: r.Key, Data: r.Data, CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
+		UserID: userID, Method: r.Method, Key: r.Key, Data: r.Data, CreatedAt: store.FromMicros(r.CreatedAt), UpdatedAt: store.FromMicros(r.UpdatedAt),
 		Version: r.Version,
 	}
 }
@@ -162,16 +162,16 @@ type sessionRecord struct {
 func sessionOf(x store.Session, u *userRecord) sessionRecord {
 	return sessionRecord{
 		ID: x.ID, UserID: x.UserID, Epoch: x.Epoch, Generation: x.Generation, Chain: x.Chain, Methods: x.Methods, Brief: x.Brief,
-		Device: x.Device, Client: x.Client, AuthAt: micros(x.AuthAt), CreatedAt: micros(x.CreatedAt), LastUsedAt: micros(x.LastUsedAt),
-		ExpiresAt: micros(x.ExpiresAt), Birth: u.Birth, Turn: u.Turn,
+		Device: x.Device, Client: x.Client, AuthAt: store.Micros(x.AuthAt), CreatedAt: store.Micros(x.CreatedAt), LastUsedAt: store.Micros(x.LastUsedAt),
+		ExpiresAt: store.Micros(x.ExpiresAt), Birth: u.Birth, Turn: u.Turn,
 	}
 }
 
 func (r *sessionRecord) session() store.Session {
 	return store.Session{
 		ID: r.ID, UserID: r.UserID, Epoch: r.Epoch, Generation: r.Generation, Chain: r.Chain, Methods: orNil(r.Methods), Brief: r.Brief,
-		Device: r.Device, Client: r.Client, AuthAt: fromMicros(r.AuthAt), CreatedAt: fromMicros(r.CreatedAt),
-		LastUsedAt: fromMicros(r.LastUsedAt), ExpiresAt: fromMicros(r.ExpiresAt),
+		Device: r.Device, Client: r.Client, AuthAt: store.FromMicros(r.AuthAt), CreatedAt: store.FromMicros(r.CreatedAt),
+		LastUsedAt: store.FromMicros(r.LastUsedAt), ExpiresAt: store.FromMicros(r.ExpiresAt),
 	}
 }
 

@@ -131,7 +131,7 @@ func (s *Store) Revocations(ctx context.Context, after int64, limit int) (found 
 		return nil, fmt.Errorf("revocations: %w", err)
 	}
 	for _, r := range records {
-		found = append(found, store.Revocation{Position: r.Position, Key: r.Key, ExpiresAt: fromMicros(r.ExpiresAt)})
+		found = append(found, store.Revocation{Position: r.Position, Key: r.Key, ExpiresAt: store.FromMicros(r.ExpiresAt)})
 	}
 	return found, nil
 }

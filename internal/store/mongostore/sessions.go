@@ -127,7 +127,7 @@ func (s *Store) endSurplus(ctx context.Context, o store.Opening) (n int, err err
 			return nil, nil // a later login has ended the new one
 		}
 		slices.SortFunc(others, lastUsedFirst)
-		d := decision{Until: micros(o.Until)}
+		d := decision{Until: store.Micros(o.Until)}
 		for _, x := range others[o.Limit-1:] {
 			d.Ending = append(d.Ending, x.ID)
 		}
@@ -207,7 +207,7 @@ func (s *Store) RotateSession(ctx context.Context, next store.Session) (err erro
 	var x sessionRecord
 	err = s.sessions.FindOneAndUpdate(ctx, bson.D{{Key: "_id", Value: next.ID}, {Key: "generation", Value: next.Generation - 1}}, set(bson.D{
 		{Key: "generation", Value: next.Generation}, {Key: "chain", Value: next.Chain}, {Key: "device", Value: next.Device},
-		{Key: "client", Value: next.Client}, {Key: "last_used_at", Value: micros(next.LastUsedAt)}, {Key: "expires_at", Value: micros(next.ExpiresAt)},
+		{Key: "client", Value: next.Client}, {Key: "last_used_at", Value: store.Micros(next.LastUsedAt)}, {Key: "expires_at", Value: store.Micros(next.ExpiresAt)},
 	}), options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&x)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		if _, _, err := s.sessionAndUser(ctx, next.ID); err != nil {
@@ -234,7 +234,7 @@ func (s *Store) EndSessions(ctx context.Context, userID string, which store.Whic
 		if err != nil {
 			return nil, err
 		}
-		c := &change{decision: decision{Until: micros(until)}}
+		c := &change{decision: decision{Until: store.Micros(until)}}
 		if n = 0; which.Only == "" {
 			c.decision.All = true
 			c.also = bson.D{keeping(alive, which.Except)}

@@ -9,6 +9,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/countersign-auth/countersign/internal/store"
 )
 
 // positionKept is for how long the position of a revocation that is swept stays taken: longer than a verb may be under way that
@@ -50,7 +52,7 @@ func deleteExpired(ctx context.Context, in *mongo.Collection, now time.Time, lim
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	r, err := in.DeleteMany(ctx, bson.D{among("_id", ids), atMost("expires_at", micros(now))})
+	r, err := in.DeleteMany(ctx, bson.D{among("_id", ids), atMost("expires_at", store.Micros(now))})
 	if err != nil {
 		return 0, err
 	}
@@ -61,7 +63,7 @@ func deleteExpired(ctx context.Context, in *mongo.Collection, now time.Time, lim
 func expired[ID any](ctx context.Context, in *mongo.Collection, now time.Time, limit int) (ids []ID, err error) {
 	found, err := all[struct {
 		ID ID `bson:"_id"`
-	}](ctx, in, bson.D{atMost("expires_at", micros(now))}, page("expires_at", limit).SetProjection(byNumber("_id")))
+	}](ctx, in, bson.D{atMost("expires_at", store.Micros(now))}, page("expires_at", limit).SetProjection(byNumber("_id")))
 	for _, f := range found {
 		ids = append(ids, f.ID)
 	}
@@ -77,7 +79,7 @@ func (s *Store) sweepRevocations(ctx context.Context, now time.Time, limit int) 
 	if err != nil {
 		return 0, err
 	}
-	old, err := all[revocationRecord](ctx, s.revocations, bson.D{atMost("swept_at", micros(now.Add(-s.positionKept())))}, page("swept_at", limit))
+	old, err := all[revocationRecord](ctx, s.revocations, bson.D{atMost("swept_at", store.Micros(now.Add(-s.positionKept())))}, page("swept_at", limit))
 	if err != nil {
 		return 0, err
 	}
@@ -96,7 +98,7 @@ func (s *Store) sweepRevocations(ctx context.Context, now time.Time, limit int) 
 		return 0, err
 	}
 	r, err := s.revocations.UpdateMany(ctx, bson.D{among("_id", positions)},
-		set(bson.D{{Key: "key", Value: ""}, {Key: "expires_at", Value: int64(math.MaxInt64)}, {Key: "swept_at", Value: micros(now)}}))
+		set(bson.D{{Key: "key", Value: ""}, {Key: "expires_at", Value: int64(math.MaxInt64)}, {Key: "swept_at", Value: store.Micros(now)}}))
 	if err != nil {
 		return 0, err
 	}
@@ -105,7 +107,7 @@ func (s *Store) sweepRevocations(ctx context.Context, now time.Time, limit int) 
 
 // sweepUsers removes users who are being made and abandoned.
 func (s *Store) sweepUsers(ctx context.Context, now time.Time, limit int) (done int64, err error) {
-	filter := bson.D{{Key: "state", Value: beingMade}, atMost("created_at", micros(now.Add(-abandonedAfter)))}
+	filter := bson.D{{Key: "state", Value: beingMade}, atMost("created_at", store.Micros(now.Add(-abandonedAfter)))}
 	users, err := all[userRecord](ctx, s.users, filter, options.Find().SetLimit(int64(limit)))
 	if err != nil {
 		return 0, err

@@ -48,7 +48,7 @@ func (s *Store) UpdateUser(ctx context.Context, u store.User, revoked ...store.R
 		if !mongo.IsDuplicateKeyError(err) {
 			return err
 		}
-		if err := s.clear(ctx, "email_key", u.EmailKey, micros(u.UpdatedAt)); err != nil {
+		if err := s.clear(ctx, "email_key", u.EmailKey, store.Micros(u.UpdatedAt)); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func (s *Store) DeleteUser(ctx context.Context, id string, until time.Time) (err
 	defer end()
 	return s.decide(ctx, id, func(u *userRecord) (*change, error) {
 		return &change{
-			decision: decision{Revoked: []revoked{{u.Epoch, micros(until)}}},
+			decision: decision{Revoked: []revoked{{u.Epoch, store.Micros(until)}}},
 			also:     bson.D{{Key: "state", Value: deleted}},
 			without:  bson.D{{Key: "email_key", Value: ""}},
 		}, nil
@@ -113,17 +113,13 @@ func (s *Store) SearchUsers(ctx context.Context, prefix, after string, limit int
 	if after >= prefix {
 		from = bson.E{Key: "$gt", Value: after}
 	}
-	keys := bson.D{from, {Key: "$lt", Value: behind(prefix)}}
+	keys := bson.D{from, {Key: "$lt", Value: store.Behind(prefix)}}
 	records, err := all[userRecord](ctx, s.users, bson.D{{Key: "email_key", Value: keys}, missing("state")}, page("email_key", limit))
 	if err != nil {
 		return nil, fmt.Errorf("search users: %w", err)
 	}
 	return usersOf(records), nil
 }
-
-// behind returns a text that is greater than every other that begins with prefix: with the last code point there is, which
-// stands for no character.
-func behind(prefix string) string { return prefix + "\U0010ffff" }
 
 func usersOf(records []userRecord) (users []store.User) {
 	for i := range records {

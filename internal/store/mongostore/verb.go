@@ -119,17 +119,3 @@ func greater(field string, than any) bson.E {
 func atMost(field string, n int64) bson.E {
 	return bson.E{Key: field, Value: bson.D{{Key: "$lte", Value: n}}}
 }
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
-}

@@ -29,7 +29,7 @@ func selectCounters(keys int) string {
 func scanCounter(r row) (c store.Counter, err error) {
 	var last, known, expires int64
 	err = r.Scan(&c.Key, &c.Count, &last, &known, &expires, &c.Version)
-	c.LastAt, c.KnownAt, c.ExpiresAt = fromMicros(last), fromMicros(known), fromMicros(expires)
+	c.LastAt, c.KnownAt, c.ExpiresAt = store.FromMicros(last), store.FromMicros(known), store.FromMicros(expires)
 	return c, err
 }
 
@@ -38,7 +38,7 @@ func (s verbs) Counters(ctx context.Context, now time.Time, keys ...string) (cou
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	args := []any{micros(now)}
+	args := []any{store.Micros(now)}
 	for _, key := range keys {
 		args = append(args, key)
 	}
@@ -100,7 +100,7 @@ const (
 // swapCounter reports whether the record had the version of c and is now c.
 func swapCounter(w tx, now time.Time, c store.Counter) (bool, error) {
 	query := insertCounter
-	args := []any{c.Key, c.Count, micros(c.LastAt), micros(c.KnownAt), micros(c.ExpiresAt), micros(now)}
+	args := []any{c.Key, c.Count, store.Micros(c.LastAt), store.Micros(c.KnownAt), store.Micros(c.ExpiresAt), store.Micros(now)}
 	if c.Version != 0 {
 		query = updateCounter
 		args = append(args, c.Version)

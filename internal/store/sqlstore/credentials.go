@@ -34,7 +34,7 @@ func (r *credentialRow) into() []any {
 
 func (r *credentialRow) result() store.Credential {
 	c := r.credential
-	c.CreatedAt, c.UpdatedAt = fromMicros(r.created), fromMicros(r.updated)
+	c.CreatedAt, c.UpdatedAt = store.FromMicros(r.created), store.FromMicros(r.updated)
 	return c
 }
 
@@ -62,7 +62,7 @@ func (s verbs) AddCredential(ctx context.Context, c store.Credential) error {
 
 // credentialArgs returns the values of insertCredential.
 func credentialArgs(c store.Credential) []any {
-	return []any{c.Method, c.Key, c.UserID, c.Data, micros(c.CreatedAt), micros(c.UpdatedAt), c.Version}
+	return []any{c.Method, c.Key, c.UserID, c.Data, store.Micros(c.CreatedAt), store.Micros(c.UpdatedAt), c.Version}
 }
 
 // UpdateCredential implements [store.Credentials].
@@ -88,7 +88,7 @@ func (s verbs) ChangeCredential(ctx context.Context, c store.Credential, keep st
 
 // credentialUpdate returns the values of updateCredential.
 func credentialUpdate(c store.Credential) []any {
-	return []any{c.Data, micros(c.UpdatedAt), c.Method, c.Key, c.UserID, c.Version}
+	return []any{c.Data, store.Micros(c.UpdatedAt), c.Method, c.Key, c.UserID, c.Version}
 }
 
 func changeCredential(w tx, c store.Credential) error {

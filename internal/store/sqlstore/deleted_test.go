@@ -150,7 +150,7 @@ func TestSweepUnderLoad(t *testing.T) {
 			SELECT 'dead-' || (i * 7919 %% 100003), 1, 0, 0, %[2]d - i * 31 %% 1009, 1 FROM n;
 		INSERT INTO sessions (id, user_id, epoch, generation, chain, methods, brief, device, client, auth_at, created_at, last_used_at, expires_at, sweep_at) %[1]s
 			SELECT 'dead-' || (i * 7919 %% 100003), 'user-' || (i %% 10), '', 1, zeroblob(100), '[]', 0, 'device', 'client', 0, 0, i, %[2]d - i * 31 %% 1009, %[2]d - 2000 - i * 31 %% 1009 FROM n;
-		INSERT INTO revocations (key, expires_at) %[1]s SELECT 'dead-' || i, %[2]d - i * 31 %% 1009 FROM n`, numbers, micros(now)))
+		INSERT INTO revocations (key, expires_at) %[1]s SELECT 'dead-' || i, %[2]d - i * 31 %% 1009 FROM n`, numbers, store.Micros(now)))
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -200,7 +200,7 @@ func TestSweepUnderLoad(t *testing.T) {
 
 func expired(t *testing.T, s *Store, kind string, now time.Time) (n int) {
 	t.Helper()
-	if err := s.read.db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+kind+" WHERE expires_at <= $1", micros(now)).Scan(&n); err != nil {
+	if err := s.read.db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+kind+" WHERE expires_at <= $1", store.Micros(now)).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n

@@ -34,7 +34,7 @@ func appendEvents(w tx, events []store.Event) error {
 // eventArgs returns the values of insertEvent.
 func eventArgs(e store.Event) []any {
 	return []any{
-		e.ID, micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client, e.RequestID, e.Count, e.Chain,
+		e.ID, store.Micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client, e.RequestID, e.Count, e.Chain,
 	}
 }
 
@@ -44,7 +44,7 @@ func (s verbs) ListEvents(ctx context.Context, after string, limit int) (events 
 		var e store.Event
 		var at int64
 		err := r.Scan(&e.ID, &at, &e.Kind, &e.Result, &e.Reason, &e.UserID, &e.Subject, &e.Method, &e.Client, &e.RequestID, &e.Count, &e.Chain)
-		e.At = fromMicros(at)
+		e.At = store.FromMicros(at)
 		events = append(events, e)
 		return err
 	})

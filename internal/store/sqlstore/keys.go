@@ -21,7 +21,7 @@ const (
 // AddKey implements [store.Keys].
 func (s verbs) AddKey(ctx context.Context, k store.SigningKey, newest string) error {
 	add := func(w tx) error {
-		n, err := w.exec(insertKey, k.ID, k.Algorithm, k.Private, micros(k.CreatedAt), micros(k.SignsAt), newest)
+		n, err := w.exec(insertKey, k.ID, k.Algorithm, k.Private, store.Micros(k.CreatedAt), store.Micros(k.SignsAt), newest)
 		if err == nil && n == 0 {
 			return store.ErrConflict
 		}
@@ -38,7 +38,7 @@ func (s verbs) SigningKeys(ctx context.Context) (keys []store.SigningKey, err er
 		if err := r.Scan(&k.ID, &k.Algorithm, &k.Private, &created, &signs); err != nil {
 			return err
 		}
-		k.CreatedAt, k.SignsAt = fromMicros(created), fromMicros(signs)
+		k.CreatedAt, k.SignsAt = store.FromMicros(created), store.FromMicros(signs)
 		keys = append(keys, k)
 		return nil
 	})

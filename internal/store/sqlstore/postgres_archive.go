@@ -64,7 +64,7 @@ func accountArrays(accounts []store.Account) ([]any, error) {
 			if err != nil {
 				return nil, err
 			}
-			sessions = append(sessions, append(session, micros(x.ExpiresAt)))
+			sessions = append(sessions, append(session, store.Micros(x.ExpiresAt)))
 		}
 	}
 	return append(append(columns(userTypes, users), columns(credentialTypes, credentials)...), columns(sessionTypes, sessions)...), nil

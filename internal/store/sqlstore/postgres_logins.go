@@ -47,7 +47,7 @@ func counterArrays(counters []store.Counter) []any {
 		if keeps(c.Key) {
 			keys[i] = &c.Key
 		}
-		count[i], last[i], known[i], expires[i], version[i] = c.Count, micros(c.LastAt), micros(c.KnownAt), micros(c.ExpiresAt), c.Version
+		count[i], last[i], known[i], expires[i], version[i] = c.Count, store.Micros(c.LastAt), store.Micros(c.KnownAt), store.Micros(c.ExpiresAt), c.Version
 	}
 	return []any{keys, count, last, known, expires, version}
 }
@@ -110,7 +110,7 @@ func (p *Postgres) CreateUser(ctx context.Context, u store.User, c store.Credent
 
 // SwapCounters implements [store.Counters].
 func (p *Postgres) SwapCounters(ctx context.Context, now time.Time, counters ...store.Counter) (done []bool, err error) {
-	args := append([]any{micros(now)}, counterArrays(counters)...)
+	args := append([]any{store.Micros(now)}, counterArrays(counters)...)
 	var attempts int
 	err = p.try(ctx, nil, func(ctx context.Context, conn *sql.Conn) (fate, error) {
 		attempts++
@@ -166,7 +166,7 @@ func (p *Postgres) Candidate(ctx context.Context, method, key string, now time.T
 		}
 	}
 	found := make(map[string]store.Counter, len(counters))
-	err = p.each(ctx, postgresCandidate, []any{method, key, asked, micros(now)}, func(r row) (err error) {
+	err = p.each(ctx, postgresCandidate, []any{method, key, asked, store.Micros(now)}, func(r row) (err error) {
 		var credential credentialRow
 		var user userRow
 		counter, err := scanCounter(behindOthers{r, append(credential.into(), user.into()...)})

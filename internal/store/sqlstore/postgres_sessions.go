@@ -93,7 +93,7 @@ func opened(w tx, o store.Opening, args []any) (done store.Opened, err error) {
 // openingArgs returns the values of openSession.
 func openingArgs(o store.Opening) ([]any, error) {
 	args, err := sessionArgs(o.Session)
-	args = append(args, o.Proof.Method, o.Proof.Key, o.Proof.Version, int64(o.Limit), micros(o.Until), micros(o.Now))
+	args = append(args, o.Proof.Method, o.Proof.Key, o.Proof.Version, int64(o.Limit), store.Micros(o.Until), store.Micros(o.Now))
 	args = append(args, counterArrays(o.Counters)...)
 	return append(args, eventArrays(o.Events)...), err
 }

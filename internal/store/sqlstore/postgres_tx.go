@@ -41,15 +41,8 @@ func (w *postgresTx) texts(query string, args ...any) (all []string, err error) 
 	if err != nil {
 		return nil, translatePostgres(err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		all = append(all, text)
-	}
-	return all, translatePostgres(rows.Err())
+	all, err = scanTexts(rows)
+	return all, translatePostgres(err)
 }
 
 func (w *postgresTx) within(name string, do func() error) error {
@@ -89,7 +82,7 @@ func (w *postgresTx) revoke(revoked []store.Revocation) error {
 	var keys []string
 	var expires []int64
 	for _, r := range revoked {
-		keys, expires = append(keys, r.Key), append(expires, micros(r.ExpiresAt))
+		keys, expires = append(keys, r.Key), append(expires, store.Micros(r.ExpiresAt))
 	}
 	_, err := w.exec(insertRevocations, int64(len(revoked)), keys, expires)
 	return err

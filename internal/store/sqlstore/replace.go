@@ -134,7 +134,7 @@ func (h held) bequeath(ctx context.Context, backup string, now time.Time) (n int
 	}()
 	result, err := h.db.ExecContext(ctx, `INSERT INTO backup.revocations (key, expires_at) SELECT key, expires_at FROM main.revocations AS r
 		WHERE expires_at > $1 AND NOT EXISTS (SELECT 1 FROM backup.revocations AS b WHERE b.key = r.key AND b.expires_at >= r.expires_at)
-		ORDER BY position`, micros(now))
+		ORDER BY position`, store.Micros(now))
 	if err != nil {
 		return 0, err
 	}

@@ -25,7 +25,7 @@ func (s verbs) Revocations(ctx context.Context, after int64, limit int) (all []s
 		if err := r.Scan(&x.Position, &x.Key, &expires); err != nil {
 			return err
 		}
-		x.ExpiresAt = fromMicros(expires)
+		x.ExpiresAt = store.FromMicros(expires)
 		all = append(all, x)
 		return nil
 	})

@@ -50,17 +50,17 @@ func TestUsersAndKeysOfBefore(t *testing.T) {
 		t.Errorf("epochs %q and %q", a.Epoch, b.Epoch)
 	}
 	a.Epoch = ""
-	want := store.User{ID: "a", Email: "A@x", EmailKey: "a@x", CreatedAt: fromMicros(1), UpdatedAt: fromMicros(2), Version: 3}
+	want := store.User{ID: "a", Email: "A@x", EmailKey: "a@x", CreatedAt: store.FromMicros(1), UpdatedAt: store.FromMicros(2), Version: 3}
 	if diff := cmp.Diff(want, a); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := s.AddKey(t.Context(), store.SigningKey{ID: "new", Private: []byte("p"), CreatedAt: fromMicros(1)}, "k2"); err != nil {
+	if err := s.AddKey(t.Context(), store.SigningKey{ID: "new", Private: []byte("p"), CreatedAt: store.FromMicros(1)}, "k2"); err != nil {
 		t.Error(err)
 	}
 	keys, err := s.SigningKeys(t.Context())
 	var got []string
 	for _, k := range keys {
-		got = append(got, fmt.Sprintf("%s %d", k.ID, micros(k.SignsAt)))
+		got = append(got, fmt.Sprintf("%s %d", k.ID, store.Micros(k.SignsAt)))
 	}
 	if diff := cmp.Diff([]string{"new 0", "k2 7", "k1 7", "k9 5"}, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)

@@ -52,7 +52,7 @@ func (r *sessionRow) into() []any {
 
 func (r *sessionRow) result() (x store.Session, err error) {
 	x = r.session
-	x.AuthAt, x.CreatedAt, x.LastUsedAt, x.ExpiresAt = fromMicros(r.auth), fromMicros(r.created), fromMicros(r.used), fromMicros(r.expires)
+	x.AuthAt, x.CreatedAt, x.LastUsedAt, x.ExpiresAt = store.FromMicros(r.auth), store.FromMicros(r.created), store.FromMicros(r.used), store.FromMicros(r.expires)
 	x.Methods, err = fromList(r.methods)
 	return x, err
 }
@@ -94,8 +94,8 @@ func (s verbs) CreateSession(ctx context.Context, o store.Opening) (done store.O
 func sessionArgs(x store.Session) ([]any, error) {
 	methods, err := list(x.Methods)
 	return []any{
-		x.ID, x.UserID, x.Epoch, x.Generation, x.Chain, methods, x.Brief, x.Device, x.Client, micros(x.AuthAt),
-		micros(x.CreatedAt), micros(x.LastUsedAt), micros(x.ExpiresAt),
+		x.ID, x.UserID, x.Epoch, x.Generation, x.Chain, methods, x.Brief, x.Device, x.Client, store.Micros(x.AuthAt),
+		store.Micros(x.CreatedAt), store.Micros(x.LastUsedAt), store.Micros(x.ExpiresAt),
 	}, err
 }
 
@@ -147,7 +147,7 @@ func (s verbs) RotateSession(ctx context.Context, x store.Session) error {
 
 // rotationArgs returns the values of rotateSession.
 func rotationArgs(x store.Session) []any {
-	return []any{x.ID, x.Generation, x.Chain, x.Device, x.Client, micros(x.LastUsedAt), micros(x.ExpiresAt)}
+	return []any{x.ID, x.Generation, x.Chain, x.Device, x.Client, store.Micros(x.LastUsedAt), store.Micros(x.ExpiresAt)}
 }
 
 // EndSessions implements [store.Sessions].

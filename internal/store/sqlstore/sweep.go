@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/countersign-auth/countersign/internal/store"
 )
 
 // sweeps returns the statements that delete what has expired, those of each kind of record together. Pick ends their inner
@@ -33,7 +35,7 @@ func (s verbs) DeleteExpired(ctx context.Context, now time.Time, limit int) (mor
 		err := s.commit(ctx, change{single: len(queries) == 1, durability: relaxed, do: func(w tx) error {
 			done = 0
 			for _, query := range queries {
-				n, err := w.exec(query, micros(now), limit)
+				n, err := w.exec(query, store.Micros(now), limit)
 				if err != nil {
 					return err
 				}

@@ -46,7 +46,7 @@ func (r *userRow) into() []any {
 
 func (r *userRow) result() (u store.User, err error) {
 	u = r.user
-	u.DisabledAt, u.CreatedAt, u.UpdatedAt = fromMicros(r.disabled), fromMicros(r.created), fromMicros(r.updated)
+	u.DisabledAt, u.CreatedAt, u.UpdatedAt = store.FromMicros(r.disabled), store.FromMicros(r.created), store.FromMicros(r.updated)
 	u.Roles, err = fromList(r.roles)
 	return u, err
 }
@@ -93,8 +93,8 @@ func (s verbs) CreateUser(ctx context.Context, u store.User, c store.Credential,
 func userArgs(u store.User) ([]any, error) {
 	roles, err := list(u.Roles)
 	return []any{
-		u.ID, u.Email, u.EmailKey, roles, u.Data, u.AdminData, u.Epoch, micros(u.DisabledAt),
-		micros(u.CreatedAt), micros(u.UpdatedAt), u.Version,
+		u.ID, u.Email, u.EmailKey, roles, u.Data, u.AdminData, u.Epoch, store.Micros(u.DisabledAt),
+		store.Micros(u.CreatedAt), store.Micros(u.UpdatedAt), u.Version,
 	}, err
 }
 
@@ -141,7 +141,7 @@ func (s verbs) UpdateUser(ctx context.Context, u store.User, revoked ...store.Re
 func userUpdate(u store.User) ([]any, error) {
 	roles, err := list(u.Roles)
 	return []any{
-		u.Email, u.EmailKey, roles, u.Data, u.AdminData, u.Epoch, micros(u.DisabledAt), micros(u.UpdatedAt), u.ID, u.Version,
+		u.Email, u.EmailKey, roles, u.Data, u.AdminData, u.Epoch, store.Micros(u.DisabledAt), store.Micros(u.UpdatedAt), u.ID, u.Version,
 	}, err
 }
 
@@ -165,14 +165,10 @@ func (s verbs) ListUsers(ctx context.Context, after string, limit int) ([]store.
 // SearchUsers implements [store.Directory].
 func (s verbs) SearchUsers(ctx context.Context, prefix, after string, limit int) ([]store.User, error) {
 	if after < prefix {
-		return s.users(ctx, searchFrom, prefix, behind(prefix), limit)
+		return s.users(ctx, searchFrom, prefix, store.Behind(prefix), limit)
 	}
-	return s.users(ctx, searchAfter, after, behind(prefix), limit)
+	return s.users(ctx, searchAfter, after, store.Behind(prefix), limit)
 }
-
-// behind returns a text that is greater than every other that begins with prefix: with the last code point there is, which
-// stands for no character.
-func behind(prefix string) string { return prefix + "\U0010ffff" }
 
 func (s verbs) users(ctx context.Context, query string, args ...any) (users []store.User, err error) {
 	err = s.each(ctx, query, args, func(r row) error {

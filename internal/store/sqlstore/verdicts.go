@@ -99,7 +99,7 @@ func (s verbs) sessionOpened(x store.Session) verdict {
 		if err != nil {
 			return unread(sentinel, err)
 		}
-		return judge(sentinel, now.UserID == x.UserID && micros(now.AuthAt) == micros(x.AuthAt), false)
+		return judge(sentinel, now.UserID == x.UserID && store.Micros(now.AuthAt) == store.Micros(x.AuthAt), false)
 	}
 }
 

@@ -241,6 +241,12 @@ func (w *writer) texts(query string, args ...any) (all []string, err error) {
 	if err != nil {
 		return nil, translate(err)
 	}
+	all, err = scanTexts(rows)
+	return all, translate(err)
+}
+
+// scanTexts returns the one column of rows, and closes them.
+func scanTexts(rows *sql.Rows) (all []string, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var text string
@@ -249,7 +255,7 @@ func (w *writer) texts(query string, args ...any) (all []string, err error) {
 		}
 		all = append(all, text)
 	}
-	return all, translate(rows.Err())
+	return all, rows.Err()
 }
 
 // lockUser has nothing to do: there is one writer at a time.
@@ -260,7 +266,7 @@ const insertRevocation = "INSERT INTO revocations (key, expires_at) VALUES ($1, 
 // revoke writes revocations. There is one writer at a time, so that positions grow in the order of commits.
 func (w *writer) revoke(revoked []store.Revocation) error {
 	for _, r := range revoked {
-		if _, err := w.exec(insertRevocation, r.Key, micros(r.ExpiresAt)); err != nil {
+		if _, err := w.exec(insertRevocation, r.Key, store.Micros(r.ExpiresAt)); err != nil {
 			return err
 		}
 	}
