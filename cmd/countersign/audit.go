@@ -23,22 +23,6 @@ func auditCommand(w *world) *cobra.Command {
 	return group("audit", "Read the audit log", auditTail(w), auditExport(w))
 }
 
-// eventView is an event as the command prints it. Docs/audit.md names these fields, and programs read them.
-type eventView struct {
-	ID        string    `json:"id"`
-	At        time.Time `json:"at"`
-	Kind      string    `json:"kind"`
-	Result    string    `json:"result"`
-	Reason    string    `json:"reason"`
-	UserID    string    `json:"user_id"`
-	Subject   string    `json:"subject"`
-	Method    string    `json:"method"`
-	Client    string    `json:"client"`
-	RequestID string    `json:"request_id"`
-	Count     int64     `json:"count"`
-	Chain     []byte    `json:"chain,omitempty"`
-}
-
 func auditTail(w *world) *cobra.Command {
 	var asJSON, follow bool
 	var n int
@@ -220,7 +204,7 @@ func (t *tail) follow(ctx context.Context, n int) error {
 func jsonLines(out io.Writer) func(store.Event) error {
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
-	return func(e store.Event) error { return enc.Encode(eventView(e)) }
+	return func(e store.Event) error { return enc.Encode(audit.Line(e)) }
 }
 
 // textLines begins with a head as soon as there is an event.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/app"
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -20,7 +21,7 @@ type personView struct {
 	AdminData   json.RawMessage   `json:"admin_data"`
 	Credentials []credentialView  `json:"credentials"`
 	Sessions    []account.Session `json:"sessions"`
-	Events      []eventView       `json:"events"`
+	Events      []audit.Line      `json:"events"`
 }
 
 // credentialView is a way to log in, without what proves it.
@@ -54,7 +55,7 @@ or the address. The whole log is read for that.`,
 
 func personOf(ctx context.Context, a *app.App, u store.User) (p personView, err error) {
 	p = personView{
-		User: viewOf(u), Data: printable(u.Data), AdminData: printable(u.AdminData), Credentials: []credentialView{}, Events: []eventView{},
+		User: viewOf(u), Data: printable(u.Data), AdminData: printable(u.AdminData), Credentials: []credentialView{}, Events: []audit.Line{},
 	}
 	whole, err := accountOf(ctx, a.Store, u.ID)
 	if err != nil {
@@ -71,7 +72,7 @@ func personOf(ctx context.Context, a *app.App, u store.User) (p personView, err 
 	subject := a.Passwords.Flow.Subject(u.EmailKey)
 	err = eachEvent(ctx, a.Store, "", behindAll, func(e store.Event) error {
 		if e.UserID == u.ID || e.UserID == "" && e.Subject == subject { // another user may have had the address before
-			p.Events = append(p.Events, eventView(e))
+			p.Events = append(p.Events, audit.Line(e))
 		}
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -138,7 +139,7 @@ func (e *exporter) events(ctx context.Context) error {
 	return pages(e, "", func(after string, limit int) ([]store.Event, error) { return e.store.ListEvents(ctx, after, limit) },
 		func(x store.Event) (string, error) {
 			e.counts.Events++
-			l := eventLine(x)
+			l := audit.Line(x)
 			return x.ID, e.write(line{Event: &l})
 		})
 }

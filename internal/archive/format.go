@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -28,7 +29,7 @@ type line struct {
 	Account    *account    `json:"account,omitzero"`
 	Revocation *revocation `json:"revocation,omitzero"`
 	Counter    *counter    `json:"counter,omitzero"`
-	Event      *event      `json:"event,omitzero"`
+	Event      *audit.Line `json:"event,omitzero"`
 	End        *Counts     `json:"end,omitzero"`
 }
 
@@ -193,21 +194,6 @@ type counter struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
-type event struct {
-	ID        string    `json:"id"`
-	At        time.Time `json:"at,omitzero"`
-	Kind      string    `json:"kind"`
-	Result    string    `json:"result"`
-	Reason    string    `json:"reason"`
-	UserID    string    `json:"user_id"`
-	Subject   string    `json:"subject"`
-	Method    string    `json:"method"`
-	Client    string    `json:"client"`
-	RequestID string    `json:"request_id"`
-	Count     int64     `json:"count"`
-	Chain     data      `json:"chain"`
-}
-
 // lineOf returns the line of an account.
 func lineOf(a store.Account) account {
 	u := a.User
@@ -249,17 +235,4 @@ func (l *account) account() store.Account {
 		})
 	}
 	return a
-}
-
-// eventLine returns the line of an event.
-func eventLine(e store.Event) event {
-	return event{e.ID, e.At.UTC(), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client, e.RequestID, e.Count, e.Chain}
-}
-
-// event returns the event of a line.
-func (l *event) event() store.Event {
-	return store.Event{
-		ID: l.ID, At: l.At, Kind: l.Kind, Result: l.Result, Reason: l.Reason, UserID: l.UserID, Subject: l.Subject, Method: l.Method,
-		Client: l.Client, RequestID: l.RequestID, Count: l.Count, Chain: l.Chain,
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -175,8 +176,8 @@ func (r *restorer) counters() part {
 func (r *restorer) events() part {
 	return &records[store.Event]{
 		r: r, called: "events",
-		of:   func(l *line) store.Event { return l.Event.event() },
-		line: func(e store.Event) line { l := eventLine(e); return line{Event: &l} },
+		of:   func(l *line) store.Event { return store.Event(*l.Event) },
+		line: func(e store.Event) line { l := audit.Line(e); return line{Event: &l} },
 		key:  func(e store.Event, _ int) string { return e.ID },
 		list: func(ctx context.Context, after string, _, limit int) ([]store.Event, error) {
 			return r.store.ListEvents(ctx, after, limit)
