@@ -17,6 +17,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/store/mongostore"
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
+	"github.com/countersign-auth/countersign/internal/store/storetest"
 	"github.com/countersign-auth/countersign/internal/testkit/mongotest"
 	"github.com/countersign-auth/countersign/internal/testkit/pgtest"
 )
@@ -31,43 +32,19 @@ type open func(t *testing.T) store.Store
 func openSQLite(t *testing.T) store.Store {
 	t.Helper()
 	s, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "countersign.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return storetest.Opened(t, s, err)
 }
 
 func openPostgres(t *testing.T) store.Store {
 	t.Helper()
 	s, err := sqlstore.OpenPostgres(t.Context(), pgtest.Database(t), 4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return storetest.Opened(t, s, err)
 }
 
 func openMongoDB(t *testing.T) store.Store {
 	t.Helper()
 	s, err := mongostore.Open(t.Context(), mongotest.Start(t).URL(t.Name()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return storetest.Opened(t, s, err)
 }
 
 func TestSQLiteToMongoDB(t *testing.T) {

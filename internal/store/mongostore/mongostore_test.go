@@ -20,15 +20,7 @@ import (
 func openAt(t *testing.T, url string) *mongostore.Store {
 	t.Helper()
 	s, err := mongostore.Open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return storetest.Opened(t, s, err)
 }
 
 func TestContract(t *testing.T) {

@@ -17,15 +17,7 @@ const connections = 10
 func openPostgres(t *testing.T, url string) *sqlstore.Postgres {
 	t.Helper()
 	s, err := sqlstore.OpenPostgres(t.Context(), url, connections)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return storetest.Opened(t, s, err)
 }
 
 // inPlace opens a database whose URL is kept in a file of the place.
