@@ -90,12 +90,8 @@ func TestHeldLogin(t *testing.T) {
 		for n := 1; n <= 2; n++ { // before and after the session is written
 			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
 				t.Parallel()
-				on := scene{T: t, n: 1, store: openAt(t, server.URL(t.Name()))}
-				on.user, on.credential, _ = user(1)
-				must(t, on.store.CreateUser(t.Context(), on.user, on.credential))
-				_, err := on.store.CreateSession(t.Context(), store.Opening{Session: session(1, 0)})
-				must(t, err)
-				err = whileHeld(t, server.Tap(t), t.Name(), n, func(ctx context.Context, s store.Store) error {
+				on := inhabited(t, server, 1)
+				err := whileHeld(t, server.Tap(t), t.Name(), n, func(ctx context.Context, s store.Store) error {
 					_, err := s.CreateSession(ctx, store.Opening{
 						Session: session(1, 1), Proof: store.Proof{Method: on.credential.Method, Key: on.credential.Key, Version: 1},
 					})
@@ -112,6 +108,19 @@ func TestHeldLogin(t *testing.T) {
 	}
 }
 
+// inhabited returns a scene with a user who has so many sessions.
+func inhabited(t *testing.T, server *mongotest.Server, sessions int) scene {
+	t.Helper()
+	on := scene{T: t, n: 1, store: openAt(t, server.URL(t.Name()))}
+	on.user, on.credential, _ = user(1)
+	must(t, on.store.CreateUser(t.Context(), on.user, on.credential))
+	for i := range sessions {
+		_, err := on.store.CreateSession(t.Context(), store.Opening{Session: session(1, i)})
+		must(t, err)
+	}
+	return on
+}
+
 // TestHeldRotation is about a refresh that is under way while its session ends: it fails, or it came first.
 func TestHeldRotation(t *testing.T) {
 	t.Parallel()
@@ -119,13 +128,7 @@ func TestHeldRotation(t *testing.T) {
 	for n := range 2 {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			on := scene{T: t, n: 1, store: openAt(t, server.URL(t.Name()))}
-			on.user, on.credential, _ = user(1)
-			must(t, on.store.CreateUser(t.Context(), on.user, on.credential))
-			for i := range 3 {
-				_, err := on.store.CreateSession(t.Context(), store.Opening{Session: session(1, i)})
-				must(t, err)
-			}
+			on := inhabited(t, server, 3)
 			err := whileHeld(t, server.Tap(t), t.Name(), n, func(ctx context.Context, s store.Store) error {
 				x := session(1, 1)
 				x.Generation++
@@ -150,13 +153,7 @@ func TestHeldDecision(t *testing.T) {
 	for n := range 9 {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			on := scene{T: t, n: 1, store: openAt(t, server.URL(t.Name()))}
-			on.user, on.credential, _ = user(1)
-			must(t, on.store.CreateUser(t.Context(), on.user, on.credential))
-			for i := range 3 {
-				_, err := on.store.CreateSession(t.Context(), store.Opening{Session: session(1, i)})
-				must(t, err)
-			}
+			on := inhabited(t, server, 3)
 			ended, came := 0, false
 			err := whileHeld(t, server.Tap(t), t.Name(), n, func(ctx context.Context, s store.Store) (err error) {
 				ended, err = s.EndSessions(ctx, on.user.ID, store.Which{Except: session(1, 2).ID}, until)
@@ -197,13 +194,7 @@ func TestHeldEndOfADecision(t *testing.T) {
 	for n := range 12 {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			on := scene{T: t, n: 1, store: openAt(t, server.URL(t.Name()))}
-			on.user, on.credential, _ = user(1)
-			must(t, on.store.CreateUser(t.Context(), on.user, on.credential))
-			for i := range 3 {
-				_, err := on.store.CreateSession(t.Context(), store.Opening{Session: session(1, i)})
-				must(t, err)
-			}
+			on := inhabited(t, server, 3)
 			tap := server.Tap(t)
 			victim := openAt(t, tap.URL(t.Name()))
 			err := whileHeld(t, server.Tap(t), t.Name(), noted, func(ctx context.Context, s store.Store) error {
