@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -209,7 +210,7 @@ func (f *importFlags) conclude(cmd *cobra.Command, s transfer.Summary, err error
 	if f.asJSON {
 		err = errors.Join(err, printJSON(cmd, s))
 	} else {
-		printSummary(cmd.OutOrStdout(), s, f.dryRun)
+		err = errors.Join(err, printSummary(cmd.OutOrStdout(), s, f.dryRun))
 	}
 	switch {
 	case cmd.Context().Err() != nil:
@@ -224,7 +225,8 @@ func (f *importFlags) conclude(cmd *cobra.Command, s transfer.Summary, err error
 	return nil
 }
 
-func printSummary(out io.Writer, s transfer.Summary, dryRun bool) {
+func printSummary(to io.Writer, s transfer.Summary, dryRun bool) error {
+	out := new(strings.Builder)
 	done := "imported"
 	if dryRun {
 		done = "would be imported"
@@ -257,6 +259,8 @@ func printSummary(out io.Writer, s transfer.Summary, dryRun bool) {
 		}
 		fmt.Fprintln(out)
 	}
+	_, err := io.WriteString(to, out.String())
+	return err
 }
 
 func sortedKeys[K ~string](m map[K]int) []K {

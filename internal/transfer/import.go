@@ -138,6 +138,11 @@ func (i *importer) take(ctx context.Context, rec Record) (err error) {
 			return err
 		}
 	}
+	if c.refused != nil { // of which nothing is to be written, however large it is
+		c.account.User = store.User{ID: printable(c.account.User.ID)}
+		c.account.Credentials = nil
+		c.record = Record{Place: rec.Place, ID: printable(rec.ID), Email: printable(rec.Email)}
+	}
 	if i.batch = append(i.batch, c); len(i.batch) < batchSize {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,7 @@ const (
 	// maxRecord bounds one record of a dump, in bytes. The largest that can be imported has some tens of KiB.
 	maxRecord = 1 << 20
 	// maxOther bounds one value of a dump that is no record, such as the clients of a Keycloak realm.
-	maxOther = 64 << 20
+	maxOther = 16 << 20
 )
 
 var errTooLarge = errors.New("a record has over 1 MiB")
@@ -19,13 +20,14 @@ var errTooLarge = errors.New("a record has over 1 MiB")
 // input is a dump as it is read. It counts the lines for those who read ahead of what they understand, and bounds how
 // far ahead that may be.
 type input struct {
-	r io.Reader
+	r     *bufio.Reader
+	begun bool
 	// read is how many bytes have been read, and limit how many may be.
 	read, limit int64
 	// exceeded says that somebody wanted more.
 	exceeded bool
-	// ends are the offsets of the line ends that passed has not got to, and lines how many it has.
-	ends  []int64
+	// ends are the line ends that passed has not got to, and lines how many it has.
+	ends  lineEnds
 	lines int
 	// hashes says that there is a field for the hashes of passwords.
 	hashes bool
@@ -33,7 +35,10 @@ type input struct {
 	fields fields
 }
 
-func newInput(r io.Reader) *input { return &input{r: r, limit: maxRecord} }
+func newInput(r io.Reader) *input { return &input{r: bufio.NewReader(r), limit: maxRecord} }
+
+// byteOrderMark stands before a dump that came through some editors.
+const byteOrderMark = "\ufeff"
 
 // Read implements [io.Reader].
 func (in *input) Read(p []byte) (int, error) {
@@ -41,11 +46,17 @@ func (in *input) Read(p []byte) (int, error) {
 		in.exceeded = true
 		return 0, errTooLarge
 	}
+	if !in.begun {
+		in.begun = true
+		if b, _ := in.r.Peek(len(byteOrderMark)); string(b) == byteOrderMark {
+			_, _ = in.r.Discard(len(b)) // which are there
+		}
+	}
 	p = p[:min(int64(len(p)), in.limit-in.read)]
 	n, err := in.r.Read(p)
 	for i, c := range p[:n] {
 		if c == '\n' {
-			in.ends = append(in.ends, in.read+int64(i))
+			in.ends.add(in.read + int64(i))
 		}
 	}
 	in.read += int64(n)
@@ -54,9 +65,7 @@ func (in *input) Read(p []byte) (int, error) {
 
 // passed says that everything before offset is understood, so that as much as a value may have can be read behind it.
 func (in *input) passed(offset, value int64) {
-	n, _ := slices.BinarySearch(in.ends, offset)
-	in.lines += n
-	in.ends = slices.Delete(in.ends, 0, n)
+	in.lines += in.ends.drop(offset)
 	in.limit = offset + value + readAhead
 }
 
@@ -64,10 +73,7 @@ func (in *input) passed(offset, value int64) {
 const readAhead = 64 << 10
 
 // line returns the line of an offset that is not before what has passed, as people count.
-func (in *input) line(offset int64) int {
-	n, _ := slices.BinarySearch(in.ends, offset)
-	return in.lines + n + 1
-}
+func (in *input) line(offset int64) int { return in.lines + in.ends.before(offset) + 1 }
 
 // at returns where an offset is, for people.
 func (in *input) at(offset int64) string { return fmt.Sprintf("line %d", in.line(offset)) }

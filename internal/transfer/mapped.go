@@ -91,7 +91,6 @@ func eachLine(in *input, header func(names []string) error, each func(row) error
 	if err != nil {
 		return wrongTable(in, table, err)
 	}
-	names[0] = strings.TrimPrefix(names[0], "\ufeff")
 	if twice := repeated(names); twice != "" {
 		return fmt.Errorf("line 1: two columns have the name %q", twice)
 	}

@@ -91,6 +91,9 @@ func (o *objects) object() error {
 	return o.each(newRow(o.in, place, value))
 }
 
+// maxMembers bounds the members of an object that has the records in one of them.
+const maxMembers = 10_000
+
 // container reads an object that has the records in a member; or is one, if it has no such member.
 func (o *objects) container() error {
 	place := o.here()
@@ -99,7 +102,10 @@ func (o *objects) container() error {
 	}
 	own := row{in: o.in, place: place, fields: map[string]jsontext.Value{}}
 	found, size := false, 0
-	for {
+	for members := 0; ; members++ {
+		if members > maxMembers { // the decoder keeps their names
+			return fmt.Errorf("%s: an object has over %d members", o.here(), maxMembers)
+		}
 		kind, err := o.peek()
 		if err != nil {
 			return err

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -21,19 +20,17 @@ const sqliteMagic = "SQLite format 3\x00"
 // dashboard and the API never show a hash. The hash is in the column password, or passwordHash before version 0.23. TokenKey,
 // by which PocketBase ends tokens, is of no use here.
 func readPocketBase(ctx context.Context, d Dump, in *input, o Options, yield func(Record) error) error {
-	head := make([]byte, len(sqliteMagic))
-	n, err := io.ReadFull(in.r, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	head, err := in.r.Peek(len(sqliteMagic))
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if string(head[:n]) == sqliteMagic {
+	if string(head) == sqliteMagic {
 		path, ok := d.path()
 		if !ok {
 			return errors.New("an SQLite database cannot be read from stdin: name its file")
 		}
 		return readPocketBaseFile(ctx, path, in, o, yield)
 	}
-	in.r = io.MultiReader(bytes.NewReader(head[:n]), in.r)
 	return eachObject(in, "items", func(r row) error { return yield(pocketBaseRecord(&r)) })
 }
 
