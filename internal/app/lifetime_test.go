@@ -149,10 +149,16 @@ func TestLongerLifetimeIsRenewed(t *testing.T) {
 				t.Fatalf("not renewed: %s", before)
 			}
 		}
-		before := record()
-		time.Sleep(1200 * time.Millisecond)
-		if now := record(); now != before {
-			t.Errorf("they take turns: %s, then %s", before, now)
+		var seen []string
+		for range 4 { // the first may be by the time before the clock went on
+			seen = append(seen, record())
+			time.Sleep(1200 * time.Millisecond)
+			if record() == seen[len(seen)-1] {
+				break
+			}
+		}
+		if len(seen) > 2 {
+			t.Errorf("they take turns: %s", seen)
 		}
 		command := openTTL(t, data, clock, "15m")
 		if !endedFor(t, clock, long, command, 2*time.Hour) {
