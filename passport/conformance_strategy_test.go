@@ -142,7 +142,7 @@ func (a *tableApp) bearer(spec *tableStrategy) (personStrategy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return orError(bearer.New(verifier, load, bearer.Config{Extract: extract, Realm: "api", Scheme: scheme}))
+	return orError(bearer.NewStrategy(verifier, load, bearer.Options{Extract: extract, Realm: "api", Scheme: scheme}))
 }
 
 // keySet is a function as a jwt.KeySet.

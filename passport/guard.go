@@ -16,6 +16,8 @@ type Guard[U any] struct {
 	strategies []Named[U]
 	all        bool
 	empty      func(U) bool
+	// requirements are what a user who is known must meet.
+	requirements []Requirement
 }
 
 // Result is what a guard decided about one request.
@@ -68,6 +70,8 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 //
 // Under [Registry.All] the first strategy that does not succeed decides.
 //
+// A user who was found must then meet the requirements of [Guard.Require].
+//
 // The error is a technical fault: always a [problem.Error] with a 5xx status. The first one ends the search, for a later
 // strategy's answer would hide it. A strategy that panics, decides nothing, or succeeds with no user is such a fault;
 // the panic [http.ErrAbortHandler] is passed on.
@@ -78,6 +82,15 @@ func (g *Guard[U]) Check(r *http.Request) (Result[U], error) {
 }
 
 func (g *Guard[U]) check(r *http.Request, res *Result[U]) error {
+	err := g.identify(r, res)
+	if err != nil || res.Kind != Succeeded || len(g.requirements) == 0 {
+		return err
+	}
+	return g.demand(res)
+}
+
+// identify asks the strategies.
+func (g *Guard[U]) identify(r *http.Request, res *Result[U]) error {
 	for i := range g.strategies {
 		n := &g.strategies[i]
 		if i > 0 && r.Context().Err() != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/countersign-auth/countersign/problem"
 )
@@ -52,6 +53,15 @@ type Options[U any] struct {
 	Respond func(w http.ResponseWriter, r *http.Request, err error)
 	// Logger gets the technical faults, panics of strategies among them. Nil is [slog.Default].
 	Logger *slog.Logger
+	// Now is the clock that [RequireFresh] goes by. Nil is time.Now.
+	Now func() time.Time
+}
+
+func (o *Options[U]) now() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
 }
 
 func (o *Options[U]) validate(strategies []Named[U]) error {

@@ -40,7 +40,7 @@ func newStack(t testing.TB, alg jwt.Algorithm, keys jwt.KeySet) stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err1 := bearer.New(v, func(_ context.Context, tok *jwt.Token) (*user, bool, error) { return &user{tok.Subject}, true, nil }, bearer.Config{Realm: "api"})
+	tokens, err1 := bearer.NewStrategy(v, func(_ context.Context, tok *jwt.Token) (*user, bool, error) { return &user{tok.Subject}, true, nil }, bearer.Options{Realm: "api"})
 	form, err2 := local.New(func(_ context.Context, c local.Credentials) (*user, bool, error) {
 		return &user{c.Username}, c.Password == c.Username+"-secret", nil
 	}, local.Config{})

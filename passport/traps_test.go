@@ -291,7 +291,7 @@ func TestTrap13_CookieExtractorAndCancellableLookup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := bearer.New(v, func(_ context.Context, tok *jwt.Token) (*user, bool, error) { return &user{tok.Subject}, true, nil }, bearer.Config{Extract: bearer.Cookie("token")})
+	b, err := bearer.NewStrategy(v, func(_ context.Context, tok *jwt.Token) (*user, bool, error) { return &user{tok.Subject}, true, nil }, bearer.Options{Extract: bearer.Cookie("token")})
 	if err != nil {
 		t.Fatal(err)
 	}

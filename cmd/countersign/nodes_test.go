@@ -257,9 +257,9 @@ func TestLogoutIsSeenByAVerifierOnTheFeed(t *testing.T) {
 				t.Fatal(err)
 			}
 			go feed.Run(t.Context())
-			strategy, err := bearer.New(verifier, func(_ context.Context, tok *jwt.Token) (string, bool, error) {
+			strategy, err := bearer.NewStrategy(verifier, func(_ context.Context, tok *jwt.Token) (string, bool, error) {
 				return tok.Subject, true, nil
-			}, bearer.Config{Revocations: feed})
+			}, bearer.Options{Revocations: feed})
 			if err != nil {
 				t.Fatal(err)
 			}

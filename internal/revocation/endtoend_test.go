@@ -76,7 +76,7 @@ func startService(t testing.TB, url string, tokens, feedKeys jwt.KeySet, cfg bea
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := bearer.New(v, func(_ context.Context, tok *jwt.Token) (*person, bool, error) { return &person{tok.Subject}, true, nil }, bearer.Config{Revocations: feed})
+	s, err := bearer.NewStrategy(v, func(_ context.Context, tok *jwt.Token) (*person, bool, error) { return &person{tok.Subject}, true, nil }, bearer.Options{Revocations: feed})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func NewGuard(cfg GuardConfig) (_ *Guard, err error) {
 }
 
 func (g *Guard) guard(from ...bearer.Extractor) (e entrance, err error) {
-	if e.Strategy, err = bearer.NewCached(g.cache, bearer.Config{Extract: bearer.First(from...), Realm: g.Realm}); err != nil {
+	if e.Strategy, err = bearer.NewCached(g.cache, bearer.Options{Extract: bearer.First(from...), Realm: g.Realm}); err != nil {
 		return e, err
 	}
 	registry, err := passport.NewRegistry(passport.Named[*token.Holder]{Name: "bearer", Strategy: e.Strategy})

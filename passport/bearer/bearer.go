@@ -24,8 +24,8 @@ type Verifier interface {
 // which is the answer.
 type Load[U any] func(ctx context.Context, token *jwt.Token) (user U, ok bool, err error)
 
-// Config configures [New]. Its zero value takes the token from "Authorization: Bearer".
-type Config struct {
+// Options adjust [NewStrategy] and [NewCached]. The zero value takes the token from "Authorization: Bearer".
+type Options struct {
 	// Extract says where the token stands.
 	Extract Extractor
 	// Realm is the realm of the challenge; empty leaves it out.
@@ -39,7 +39,7 @@ type Config struct {
 // CodeInvalidToken is the code of the 401 for a token that is refused; it is the error code of RFC 6750, section 3.1.
 const CodeInvalidToken = "invalid_token"
 
-// Strategy checks the token that a request carries. [New] makes it. Its info is the *jwt.Token.
+// Strategy checks the token that a request carries. [NewStrategy] makes it. Its info is the *jwt.Token.
 type Strategy[U any] struct {
 	verifier    Verifier
 	revocations Revocations // nil for none
@@ -51,29 +51,29 @@ type Strategy[U any] struct {
 	cache       *Cache[U] // nil for none
 }
 
-// New returns a strategy that takes the token of a request, has verifier check it, and asks load for its user.
-func New[U any](verifier Verifier, load Load[U], cfg Config) (*Strategy[U], error) {
+// NewStrategy returns a strategy that takes the token of a request, has verifier check it, and asks load for its user.
+func NewStrategy[U any](verifier Verifier, load Load[U], opt Options) (*Strategy[U], error) {
 	if verifier == nil || isNilPointer(verifier) || load == nil {
-		return nil, errors.New("bearer: New needs a verifier and a load function")
+		return nil, errors.New("bearer: NewStrategy needs a verifier and a load function")
 	}
-	if isNilPointer(cfg.Revocations) {
+	if isNilPointer(opt.Revocations) {
 		return nil, errors.New("bearer: Revocations is a nil pointer")
 	}
-	extract := cfg.Extract.orDefault()
+	extract := opt.Extract.orDefault()
 	if extract.err != nil {
 		return nil, extract.err
 	}
-	challenge := problem.Bearer(cfg.Realm)
-	if cfg.Scheme != "" {
-		if !isToken(cfg.Scheme) {
+	challenge := problem.Bearer(opt.Realm)
+	if opt.Scheme != "" {
+		if !isToken(opt.Scheme) {
 			return nil, errors.New("bearer: the challenge's scheme is not a token")
 		}
-		challenge.Scheme = cfg.Scheme
+		challenge.Scheme = opt.Scheme
 	}
 	absent := problem.New(http.StatusUnauthorized, "unauthorized", "This needs a token.").WithChallenges(challenge)
 	return &Strategy[U]{
 		verifier:    verifier,
-		revocations: cfg.Revocations,
+		revocations: opt.Revocations,
 		load:        load,
 		find:        extract.find,
 		where:       extract.where,

@@ -85,9 +85,9 @@ func (k keysDown) Keys(ctx context.Context, _ jwt.Header) ([]*jwt.Key, error) {
 	return nil, errors.New("dial keys.internal: refused")
 }
 
-func handler(t testing.TB, v bearer.Verifier, cfg bearer.Config) http.Handler {
+func handler(t testing.TB, v bearer.Verifier, cfg bearer.Options) http.Handler {
 	t.Helper()
-	s, err := bearer.New(v, load, cfg)
+	s, err := bearer.NewStrategy(v, load, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestContract(t *testing.T) {
 	alice, bob, wrong := token(t, "alice"), token(t, "bob"), token(t, "alice", func(c *jwt.Claims) { c.Issuer = "https://evil.example" })
 	of := func(v bearer.Verifier) func() (passport.Strategy[*user], error) {
 		return func() (passport.Strategy[*user], error) {
-			return bearer.New(v, load, bearer.Config{Realm: "api", Extract: bearer.First(bearer.Header(), bearer.Cookie("token"), bearer.Form("token"))})
+			return bearer.NewStrategy(v, load, bearer.Options{Realm: "api", Extract: bearer.First(bearer.Header(), bearer.Cookie("token"), bearer.Form("token"))})
 		}
 	}
 	with := func(target string, header ...string) func() *http.Request {
@@ -229,7 +229,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := httptest.NewRecorder()
-			handler(t, v, bearer.Config{Realm: "api", Extract: tt.extract}).ServeHTTP(w, request(tt.target, tt.header...))
+			handler(t, v, bearer.Options{Realm: "api", Extract: tt.extract}).ServeHTTP(w, request(tt.target, tt.header...))
 			if got := strings.Join(w.Header()["Www-Authenticate"], "\n"); w.Code != tt.status || got != tt.challenge {
 				t.Errorf("got %d %s\nwant %d %s", w.Code, got, tt.status, tt.challenge)
 			}
@@ -244,7 +244,7 @@ func TestAnswers(t *testing.T) {
 func TestForm(t *testing.T) {
 	t.Parallel()
 	good := token(t, "alice")
-	h := handler(t, verifier(t, nil), bearer.Config{Extract: bearer.First(bearer.Header(), bearer.Form("access_token"))})
+	h := handler(t, verifier(t, nil), bearer.Options{Extract: bearer.First(bearer.Header(), bearer.Form("access_token"))})
 	json := form(`{"access_token":"` + good + `"}`)
 	json.Header.Set("Content-Type", "application/json")
 	get := form("access_token=" + good)
@@ -269,7 +269,7 @@ func TestForm(t *testing.T) {
 func TestAuthSchemeAndFunc(t *testing.T) {
 	t.Parallel()
 	good := token(t, "alice")
-	h := handler(t, verifier(t, nil), bearer.Config{Extract: bearer.AuthScheme("JWT"), Scheme: "JWT", Realm: "x"})
+	h := handler(t, verifier(t, nil), bearer.Options{Extract: bearer.AuthScheme("JWT"), Scheme: "JWT", Realm: "x"})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, request("/", "Authorization: jwt "+good))
 	if w.Code != 200 {
@@ -280,7 +280,7 @@ func TestAuthSchemeAndFunc(t *testing.T) {
 	if w.Code != 401 || w.Header().Get("WWW-Authenticate") != `JWT realm="x"` {
 		t.Errorf("Bearer: %d %v", w.Code, w.Header())
 	}
-	h = handler(t, verifier(t, nil), bearer.Config{Extract: bearer.Func(func(r *http.Request) (string, error) {
+	h = handler(t, verifier(t, nil), bearer.Options{Extract: bearer.Func(func(r *http.Request) (string, error) {
 		switch p := r.Header.Get("Sec-WebSocket-Protocol"); p {
 		case "bad":
 			return "", problem.New(400, "bad_protocol", "No.")
@@ -317,7 +317,7 @@ func TestVerifierThatFailsIsAFault(t *testing.T) {
 		"sentinel unbacked": {liar{jwt.ErrSignature}, 500},
 	} {
 		w := httptest.NewRecorder()
-		handler(t, tt.v, bearer.Config{}).ServeHTTP(w, request("/", "Authorization: Bearer "+token(t, "alice")))
+		handler(t, tt.v, bearer.Options{}).ServeHTTP(w, request("/", "Authorization: Bearer "+token(t, "alice")))
 		if w.Code != tt.status || strings.Contains(w.Body.String(), "internal:") || w.Header().Get("WWW-Authenticate") != "" {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
@@ -331,10 +331,10 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	v := verifier(t, nil)
 	for name, err := range map[string]error{
-		"no verifier":  second(bearer.New(nil, load, bearer.Config{})),
-		"nil verifier": second(bearer.New((*jwt.Verifier)(nil), load, bearer.Config{})),
-		"no load":      second(bearer.New[*user](v, nil, bearer.Config{})),
-		"bad scheme":   second(bearer.New(v, load, bearer.Config{Scheme: "a b"})),
+		"no verifier":  second(bearer.NewStrategy(nil, load, bearer.Options{})),
+		"nil verifier": second(bearer.NewStrategy((*jwt.Verifier)(nil), load, bearer.Options{})),
+		"no load":      second(bearer.NewStrategy[*user](v, nil, bearer.Options{})),
+		"bad scheme":   second(bearer.NewStrategy(v, load, bearer.Options{Scheme: "a b"})),
 	} {
 		if err == nil {
 			t.Errorf("%s is taken", name)
@@ -344,7 +344,7 @@ func TestNewRefuses(t *testing.T) {
 		"scheme": bearer.AuthScheme("a b"), "header": bearer.HeaderField(""), "cookie": bearer.Cookie("a;b"), "form": bearer.Form(""),
 		"query": bearer.Query(""), "first": bearer.First(), "inner": bearer.First(bearer.Header(), bearer.Query("")), "func": bearer.Func(nil),
 	} {
-		if second(bearer.New(v, load, bearer.Config{Extract: e})) == nil {
+		if second(bearer.NewStrategy(v, load, bearer.Options{Extract: e})) == nil {
 			t.Errorf("extractor %s is taken", name)
 		}
 	}

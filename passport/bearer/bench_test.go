@@ -24,7 +24,7 @@ func (d discard) WriteHeader(int)             {}
 
 func benchHandler(b *testing.B, v bearer.Verifier, e bearer.Extractor) http.Handler {
 	alice := &user{"alice"}
-	s, err := bearer.New(v, func(context.Context, *jwt.Token) (*user, bool, error) { return alice, true, nil }, bearer.Config{Extract: e})
+	s, err := bearer.NewStrategy(v, func(context.Context, *jwt.Token) (*user, bool, error) { return alice, true, nil }, bearer.Options{Extract: e})
 	if err != nil {
 		b.Fatal(err)
 	}

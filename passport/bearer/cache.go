@@ -134,12 +134,12 @@ func (cfg *CacheConfig[U]) setDefaults() error {
 	return nil
 }
 
-// NewCached returns a strategy like that of [New], which asks c before c's verifier and load function.
-func NewCached[U any](c *Cache[U], cfg Config) (*Strategy[U], error) {
+// NewCached returns a strategy like that of [NewStrategy], which asks c before c's verifier and load function.
+func NewCached[U any](c *Cache[U], opt Options) (*Strategy[U], error) {
 	if c == nil {
 		return nil, errors.New("bearer: NewCached needs a cache")
 	}
-	s, err := New(c.verifier, c.load, cfg)
+	s, err := NewStrategy(c.verifier, c.load, opt)
 	if err != nil {
 		return nil, err
 	}

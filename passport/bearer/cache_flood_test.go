@@ -173,7 +173,7 @@ func TestCacheUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := bearer.NewCached(c, bearer.Config{})
+	s, err := bearer.NewCached(c, bearer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ func runModel(tb testing.TB, program []byte) bearer.CacheStats {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	plain, err := bearer.New(v, w.load, bearer.Config{})
+	plain, err := bearer.NewStrategy(v, w.load, bearer.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func runModel(tb testing.TB, program []byte) bearer.CacheStats {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cached, err := bearer.NewCached(cache, bearer.Config{})
+	cached, err := bearer.NewCached(cache, bearer.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func cached(t testing.TB, v bearer.Verifier, cfg bearer.CacheConfig[*user]) (*be
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := bearer.NewCached(c, bearer.Config{})
+	s, err := bearer.NewCached(c, bearer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestContractWithCache(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			return bearer.NewCached(c, bearer.Config{Realm: "api", Extract: bearer.First(bearer.Header(), bearer.Cookie("token"))})
+			return bearer.NewCached(c, bearer.Options{Realm: "api", Extract: bearer.First(bearer.Header(), bearer.Cookie("token"))})
 		}
 	}
 	get := func(header ...string) func() *http.Request {
@@ -234,7 +234,7 @@ func TestCacheAsksRevocationsEachTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := bearer.NewCached(c, bearer.Config{Revocations: over{&ended}})
+	s, err := bearer.NewCached(c, bearer.Options{Revocations: over{&ended}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestCacheAsksRevocationsEachTime(t *testing.T) {
 func TestCacheServesSeveralStrategies(t *testing.T) {
 	t.Parallel()
 	s, c := cached(t, verifier(t, nil), bearer.CacheConfig[*user]{})
-	other, err := bearer.NewCached(c, bearer.Config{Extract: bearer.Cookie("token")})
+	other, err := bearer.NewCached(c, bearer.Options{Extract: bearer.Cookie("token")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +333,7 @@ func TestNewCacheRefuses(t *testing.T) {
 		"few":          second(bearer.NewCache(v, load, bearer.CacheConfig[*user]{Live: live, Entries: 7})),
 		"many":         second(bearer.NewCache(v, load, bearer.CacheConfig[*user]{Live: live, Entries: 1<<24 + 1})),
 		"little":       second(bearer.NewCache(v, load, bearer.CacheConfig[*user]{Live: live, Bytes: 1000})),
-		"no cache":     second(bearer.NewCached[*user](nil, bearer.Config{})),
+		"no cache":     second(bearer.NewCached[*user](nil, bearer.Options{})),
 		"bad config":   badConfig(t),
 	} {
 		if err == nil {
@@ -344,7 +344,7 @@ func TestNewCacheRefuses(t *testing.T) {
 
 func badConfig(t *testing.T) error {
 	_, c := cached(t, verifier(t, nil), bearer.CacheConfig[*user]{})
-	return second(bearer.NewCached(c, bearer.Config{Scheme: "a b"}))
+	return second(bearer.NewCached(c, bearer.Options{Scheme: "a b"}))
 }
 
 // TestCacheAndFaults: what is technical is never remembered, and a remembered token outlives it.
@@ -388,7 +388,7 @@ func TestKnown(t *testing.T) {
 	tok := token(t, "alice")
 	ended := ""
 	strategy := func(e bearer.Extractor, r bearer.Revocations) *bearer.Strategy[*user] {
-		s, err := bearer.NewCached(c, bearer.Config{Extract: e, Revocations: r})
+		s, err := bearer.NewCached(c, bearer.Options{Extract: e, Revocations: r})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -436,7 +436,7 @@ func TestKnown(t *testing.T) {
 			t.Errorf("%s: known, and yet %v %v", name, o.Kind(), err)
 		}
 	}
-	plain, err := bearer.New(verifier(t, nil), load, bearer.Config{})
+	plain, err := bearer.NewStrategy(verifier(t, nil), load, bearer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -448,7 +448,7 @@ func TestKnown(t *testing.T) {
 // FuzzKnown: who is known at once is let in by the long way, too, as the same user.
 func FuzzKnown(f *testing.F) {
 	_, c := cached(f, verifier(f, nil), bearer.CacheConfig[*user]{})
-	all, err := bearer.NewCached(c, bearer.Config{Extract: bearer.First(bearer.Header(), bearer.Query("t"), bearer.Cookie("t"))})
+	all, err := bearer.NewCached(c, bearer.Options{Extract: bearer.First(bearer.Header(), bearer.Query("t"), bearer.Cookie("t"))})
 	if err != nil {
 		f.Fatal(err)
 	}

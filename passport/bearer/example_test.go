@@ -24,7 +24,7 @@ func Example() {
 	find := func(_ context.Context, tok *jwt.Token) (*user, bool, error) {
 		return &user{tok.Subject}, true, nil // ask a database here
 	}
-	tokens, err := bearer.New(verifier, find, bearer.Config{
+	tokens, err := bearer.NewStrategy(verifier, find, bearer.Options{
 		Realm:   "api",
 		Extract: bearer.First(bearer.Header(), bearer.Cookie("token")),
 	})

@@ -64,6 +64,6 @@ func BenchmarkFeedDocument(b *testing.B) {
 func BenchmarkGuardAndVerifyAndFeed(b *testing.B) {
 	feed := benchFeed(b, 1000)
 	v, tok := verifier(b, nil), token(b, "alice", of(sid, epoch, time.Now()))
-	b.Run("without", func(b *testing.B) { bench(b, handler(b, v, bearer.Config{}), "Bearer "+tok) })
-	b.Run("with", func(b *testing.B) { bench(b, handler(b, v, bearer.Config{Revocations: feed}), "Bearer "+tok) })
+	b.Run("without", func(b *testing.B) { bench(b, handler(b, v, bearer.Options{}), "Bearer "+tok) })
+	b.Run("with", func(b *testing.B) { bench(b, handler(b, v, bearer.Options{Revocations: feed}), "Bearer "+tok) })
 }

@@ -37,7 +37,7 @@ func ExampleNewFeed() {
 		panic(err)
 	}
 	find := func(_ context.Context, tok *jwt.Token) (*user, bool, error) { return &user{tok.Subject}, true, nil }
-	tokens, err := bearer.New(verifier, find, bearer.Config{Revocations: feed})
+	tokens, err := bearer.NewStrategy(verifier, find, bearer.Options{Revocations: feed})
 	if err != nil {
 		panic(err)
 	}

@@ -224,7 +224,7 @@ func TestFeedAnswers(t *testing.T) {
 	t.Parallel()
 	clock, server := newFeedClock(), newFeedServer(t)
 	feed := newFeed(t, server.URL, bearer.FeedConfig{Now: clock.now})
-	h := handler(t, verifier(t, nil), bearer.Config{Realm: "api", Revocations: feed})
+	h := handler(t, verifier(t, nil), bearer.Options{Realm: "api", Revocations: feed})
 	ask := func(tok string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, request("/", "Authorization: Bearer "+tok))
@@ -268,12 +268,12 @@ func TestRevocationsOfOwn(t *testing.T) {
 		nil: 200, fmt.Errorf("x: %w", bearer.ErrSessionEnded): 401, errors.New("down"): 500, bearer.ErrRevocationsUnavailable: 503,
 	} {
 		w := httptest.NewRecorder()
-		handler(t, verifier(t, nil), bearer.Config{Revocations: ofOwn{err}}).ServeHTTP(w, request("/", "Authorization: Bearer "+token(t, "alice")))
+		handler(t, verifier(t, nil), bearer.Options{Revocations: ofOwn{err}}).ServeHTTP(w, request("/", "Authorization: Bearer "+token(t, "alice")))
 		if w.Code != status {
 			t.Errorf("%v: %d, want %d", err, w.Code, status)
 		}
 	}
-	if second(bearer.New(verifier(t, nil), load, bearer.Config{Revocations: (*bearer.Feed)(nil)})) == nil {
+	if second(bearer.NewStrategy(verifier(t, nil), load, bearer.Options{Revocations: (*bearer.Feed)(nil)})) == nil {
 		t.Error("a nil feed is taken")
 	}
 }
@@ -288,7 +288,7 @@ func TestContractWithFeed(t *testing.T) {
 	stale := newFeed(t, server.URL, bearer.FeedConfig{})
 	strategy := func(v bearer.Verifier, f *bearer.Feed) func() (passport.Strategy[*user], error) {
 		return func() (passport.Strategy[*user], error) {
-			return bearer.New(v, load, bearer.Config{Realm: "api", Revocations: f})
+			return bearer.NewStrategy(v, load, bearer.Options{Realm: "api", Revocations: f})
 		}
 	}
 	with := func(tok string) func() *http.Request {

@@ -36,8 +36,8 @@ func FuzzExtractors(f *testing.F) {
 		}
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		var got []string
-		s, err := bearer.New(recorder{&got}, func(context.Context, *jwt.Token) (*user, bool, error) { return &user{"x"}, true, nil },
-			bearer.Config{Extract: bearer.First(bearer.Header(), bearer.Query("secret_token"), bearer.Cookie("token"), bearer.HeaderField("X-Token"), bearer.Form("access_token"))})
+		s, err := bearer.NewStrategy(recorder{&got}, func(context.Context, *jwt.Token) (*user, bool, error) { return &user{"x"}, true, nil },
+			bearer.Options{Extract: bearer.First(bearer.Header(), bearer.Query("secret_token"), bearer.Cookie("token"), bearer.HeaderField("X-Token"), bearer.Form("access_token"))})
 		if err != nil {
 			t.Fatal(err)
 		}
