@@ -66,6 +66,15 @@ func forged(t testing.TB, k apikey.Key) string {
 	return text + apikey.Checksum(text)
 }
 
+func broken(context.Context, string) (r apikey.Record[*user], ok bool, err error) {
+	return r, false, errors.New("database is down")
+}
+
+func hanging(ctx context.Context, _ string) (r apikey.Record[*user], ok bool, err error) {
+	<-ctx.Done()
+	return r, false, ctx.Err()
+}
+
 func TestContract(t *testing.T) {
 	t.Parallel()
 	all := keys{}
@@ -75,14 +84,8 @@ func TestContract(t *testing.T) {
 		return func() (passport.Strategy[*user], error) { return at(t, load, opt), nil }
 	}
 	suite := passporttest.Suite[*user]{
-		New: of(all.load, apikey.Options{}),
-		Broken: of(func(context.Context, string) (r apikey.Record[*user], ok bool, err error) {
-			return r, false, errors.New("database is down")
-		}, apikey.Options{}),
-		Hanging: of(func(ctx context.Context, _ string) (r apikey.Record[*user], ok bool, err error) {
-			<-ctx.Done()
-			return r, false, ctx.Err()
-		}, apikey.Options{}),
+		New:    of(all.load, apikey.Options{}),
+		Broken: of(broken, apikey.Options{}), Hanging: of(hanging, apikey.Options{}),
 		Valid: []passporttest.Valid[*user]{
 			{Request: get("/", "X-API-Key", a), User: &user{"alice"}},
 			{Request: get("/", "Authorization", "bEARER  "+b+" "), User: &user{"bob"}},
@@ -114,7 +117,7 @@ func TestContract(t *testing.T) {
 	t.Run("query", func(t *testing.T) {
 		t.Parallel()
 		s, inQuery := suite, apikey.Options{Query: "api_key", Header: "Token"}
-		s.New, s.ReadsQuery, s.InQuery = of(all.load, inQuery), true, nil
+		s.New, s.Broken, s.Hanging, s.ReadsQuery, s.InQuery = of(all.load, inQuery), of(broken, inQuery), of(hanging, inQuery), true, nil
 		s.Valid = []passporttest.Valid[*user]{
 			{Request: get("/?x=1&api_key=" + a), User: &user{"alice"}}, {Request: get("/?api%5Fkey=" + url.QueryEscape(b)), User: &user{"bob"}},
 			{Request: get("/", "Token", b), User: &user{"bob"}},
