@@ -1,118 +1,127 @@
-# To be included in each server that Countersign guards. Its paths below /auth/ are Countersign's own.
+package apikey
 
-# Every location asks, unless it says "auth_request off". One that answers by "return" never gets so far.
-auth_request     /auth/forward-auth;
-auth_request_set $challenge      $upstream_http_www_authenticate;
-auth_request_set $login_url      $upstream_http_x_login_url;
-auth_request_set $user_id        $upstream_http_x_user_id;
-auth_request_set $user_email     $upstream_http_x_user_email;
-auth_request_set $user_roles     $upstream_http_x_user_roles;
-auth_request_set $user_scopes    $upstream_http_x_user_scopes;
-auth_request_set $user_assertion $upstream_http_x_user_assertion;
-error_page 401 = @unauthorized;
-error_page 403 = @forbidden;
-error_page 500 = @unavailable; # nginx's own, such as when nobody could be asked; those of the sites pass
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
 
-# What the sites get. A location with a proxy_set_header of its own loses all of these: copy them there.
-proxy_http_version 1.1;
-proxy_connect_timeout 5s;
-proxy_set_header Host             $host;
-proxy_set_header Upgrade          $hop_upgrade;
-proxy_set_header Connection       $hop_connection;
-proxy_set_header X-Request-Id     $request_id;
-# Whoever was let in. What a client writes here is thrown away; of a public path nobody may be known.
-proxy_set_header X-User-Id        $user_id;
-proxy_set_header X-User-Email     $user_email;
-proxy_set_header X-User-Roles     $user_roles;
-proxy_set_header X-User-Scopes    $user_scopes;
-proxy_set_header X-User-Assertion $user_assertion;
-# Nor may a client say from where, where to or how it comes: the rules went by what nginx saw.
-proxy_set_header X-Forwarded-For    $remote_addr;
-proxy_set_header X-Forwarded-Host   $host;
-proxy_set_header X-Forwarded-Proto  $scheme;
-proxy_set_header X-Forwarded-Port   "";
-proxy_set_header X-Forwarded-Prefix "";
-proxy_set_header X-Forwarded-Server "";
-proxy_set_header X-Forwarded-Method "";
-proxy_set_header X-Forwarded-Uri    "";
-proxy_set_header X-Real-IP          $remote_addr;
-proxy_set_header Forwarded          "";
-proxy_set_header X-Original-URL     "";
-proxy_set_header X-Rewrite-URL      "";
-proxy_set_header X-HTTP-Method          "";
-proxy_set_header X-HTTP-Method-Override "";
-proxy_set_header X-Method-Override      "";
+	"github.com/countersign-auth/countersign/passport"
+	"github.com/countersign-auth/countersign/problem"
+)
 
-# The question. Always $request_uri, which is what the site will get, and $host, by which the site was chosen; $uri and
-# $http_host may be others.
-location = /auth/forward-auth {
-    internal;
-    proxy_pass http://countersign/forward-auth?for=nginx;
-    proxy_pass_request_body off;
-    proxy_http_version 1.1;
-    proxy_connect_timeout 2s;
-    proxy_read_timeout 10s;
-    proxy_buffer_size 16k; # for the headers of the answer
-    proxy_buffers 8 16k;
-    proxy_set_header Host               $host;
-    proxy_set_header Connection         "";
-    proxy_set_header Upgrade            $hop_upgrade;
-    proxy_set_header Content-Length     "";
-    proxy_set_header X-Request-Id       $request_id;
-    proxy_set_header X-Forwarded-For    $remote_addr;
-    proxy_set_header X-Forwarded-Proto  $scheme;
-    proxy_set_header X-Forwarded-Host   $host;
-    proxy_set_header X-Forwarded-Method $request_method;
-    proxy_set_header X-Forwarded-Uri    $request_uri;
+// Record is what a program knows of one key.
+type Record[U any] struct {
+	// User is whom the key speaks for.
+	User U
+	// Hash is the key's: see [Key.Hash].
+	Hash Hash
+	// ExpiresAt is when the key ends; zero is never.
+	ExpiresAt time.Time
+	// Used, if not nil, is called when a request has proved to have the key: for a program that keeps when it was used. The
+	// request waits for it.
+	Used func()
 }
 
-# Nobody else asks this, nor administers users from the outside.
-location ^~ /auth/forward-auth/ {
-    return 404;
-}
-location ^~ /auth/admin/ {
-    return 404;
+// Load finds the record of a key by its id. False means that there is none, or no longer. It must take the same time, which of
+// the two. An error is a technical fault, but for a [problem.Error] with a 4xx status, which is the answer.
+type Load[U any] func(ctx context.Context, id string) (r Record[U], ok bool, err error)
+
+// Options adjust [New]. The zero value takes the key from X-API-Key or from "Authorization: Bearer".
+type Options struct {
+	// Header is the header field that holds a key and nothing else; empty means X-API-Key.
+	Header string
+	// Query is the parameter of the URL's query that may hold the key, too; empty is none. URLs end in logs, histories and
+	// referrers: switch it on only for clients that know no other way. The guard's handler then answers with
+	// Cache-Control: no-store and Referrer-Policy: no-referrer.
+	Query string
+	// Realm is the realm of the challenge; empty leaves it out.
+	Realm string
+	// Now is the clock for what expires; nil means time.Now.
+	Now func() time.Time
 }
 
-# Sign-up, login, refresh and logout on this very host, so that the cookies are its own.
-location ^~ /auth/ {
-    auth_request off;
-    proxy_pass http://countersign/; # with a path: the prefix is stripped
-    proxy_http_version 1.1;
-    proxy_connect_timeout 2s;
-    proxy_read_timeout 60s;
-    proxy_buffer_size 16k;
-    proxy_buffers 8 16k;
-    proxy_set_header Host              $host;
-    proxy_set_header Connection        "";
-    proxy_set_header Upgrade           "";
-    proxy_set_header X-Request-Id      $request_id;
-    proxy_set_header X-Forwarded-For   $remote_addr;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header X-Forwarded-Host  $host;
+// Codes of the answers besides "unauthorized", which asks for a key.
+const (
+	// CodeInvalidKey is the code of the 401 for a key that is refused, whatever is wrong with it.
+	CodeInvalidKey = "invalid_api_key"
+	// CodeInvalidRequest is the code of the 400 for more than one key.
+	CodeInvalidRequest = "invalid_request"
+)
+
+// Strategy checks the API key that a request carries. [New] makes it. Its info is the key's id, a string.
+type Strategy[U any] struct {
+	load          Load[U]
+	header, query string
+	realm         string
+	now           func() time.Time
+	absent        passport.Failure
+	nobodys       Hash // of a key that nobody has
 }
 
-# Countersign names a page to log in at when a browser asked for a page.
-location @unauthorized {
-    if ($login_url) {
-        return 302 $login_url;
-    }
-    add_header Cache-Control no-store always;
-    return 401; # with the challenge of Countersign, which nginx adds by itself
+// New returns a strategy that takes the key of a request, and asks load for its record.
+func New[U any](load Load[U], opt Options) (*Strategy[U], error) {
+	if load == nil {
+		return nil, errors.New("apikey: New needs a load function")
+	}
+	if opt.Header == "" {
+		opt.Header = "X-API-Key"
+	}
+	if !isFieldName(opt.Header) || strings.EqualFold(opt.Header, "Authorization") {
+		return nil, errors.New("apikey: Header is not the name of a header field that can hold a key alone")
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	absent := problem.New(http.StatusUnauthorized, "unauthorized", "This needs an API key.").WithChallenges(problem.Bearer(opt.Realm))
+	return &Strategy[U]{
+		load: load, header: http.CanonicalHeaderKey(opt.Header), query: opt.Query, realm: opt.Realm, now: opt.Now,
+		absent: passport.Failure{Problem: absent, Absent: true}, nobodys: Generate().Hash(),
+	}, nil
 }
 
-location @forbidden {
-    add_header WWW-Authenticate $challenge always; # of a scope that is missing, say
-    add_header Cache-Control    no-store always;
-    return 403;
+// Authenticate implements [passport.Strategy]: 401 without an error code when there is no key, 401 invalid_api_key when it is
+// refused, 400 invalid_request when there are several. A bearer token that does not begin as a key is none, so that the strategy
+// stands beside that of passport/bearer in one guard.
+func (s *Strategy[U]) Authenticate(r *http.Request) (passport.Outcome[U], error) {
+	f := s.find(r)
+	var o passport.Outcome[U]
+	var err error
+	switch f.count {
+	case 0:
+		o = passport.Fail[U](s.absent)
+	case 1:
+		o, err = s.check(r.Context(), f.text)
+	default:
+		o = passport.Fail[U](s.failure(http.StatusBadRequest, CodeInvalidRequest, CodeInvalidRequest, "The request has more than one API key; send exactly one."))
+	}
+	if f.inURL {
+		o = o.CredentialInURL()
+	}
+	return o, err
 }
 
-location @unavailable {
-    add_header Retry-After   5 always;
-    add_header Cache-Control no-store always;
-    return 503;
-}
-
+func (s *Strategy[U]) check(ctx context.Context, text string) (passport.Outcome[U], error) {
+	key, err := Parse(text)
+	if err != nil {
+		return s.refuse("The API key is not valid."), nil
+	}
+	record, ok, err := s.load(ctx, key.ID())
+	if err != nil {
+		return s.fromLoad(err)
+	}
+	if !ok { // and yet it is compared with something: an id that is unknown must take as long as a secret that is wrong
+		record.Hash = s.nobodys
+	}
+	matches := record.Hash.Matches(key)
+	switch {
+	case !ok, !matches:
+		return s.refuse("The API key is not valid."), nil
+	case !record.ExpiresAt.IsZero() && !s.now().Before(record.ExpiresAt):
+		return s.refuse("The API key has expired."), nil // which only whoever has the key is told
+	}
+	if record.Used != nil {
 		record.Used()
 	}
 	return passport.Success(record.User, key.ID()), nil

@@ -1,66 +1,92 @@
-# Caddy before two sites that Countersign guards. What is yours to change: the addresses, and the names of the sites.
-{
-	# Elsewhere Caddy would take away the headers after they were set.
-	order request_header before forward_auth
-	servers {
-		# All headers together are to be less than the 64 KiB that Countersign reads.
-		max_header_size 48KB
-		timeouts {
-			read_header 10s
+package mtls
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/countersign-auth/countersign/passport"
+	"github.com/countersign-auth/countersign/problem"
+)
+
+// Load finds the user of a certificate that is good: by a name in it, or by the hash of its public key. It must not change the
+// certificate. False means that it belongs to nobody, or no longer: revocation lists are not looked at here. An error is a
+// technical fault, but for a [problem.Error] with a 4xx status, which is the answer.
+type Load[U any] func(ctx context.Context, certificate *x509.Certificate) (user U, ok bool, err error)
+
+// Options adjust [New].
+type Options struct {
+	// Now is the clock for what expires; nil means time.Now.
+	Now func() time.Time
+}
+
+// CodeInvalidCertificate is the code of the 401 for a certificate that is refused, whatever is wrong with it.
+const CodeInvalidCertificate = "invalid_client_certificate"
+
+// Strategy checks the client's certificate of a request's connection. [New] makes it. Its info is the *x509.Certificate.
+type Strategy[U any] struct {
+	load            Load[U]
+	now             func() time.Time
+	absent, refused passport.Failure
+}
+
+// New returns a strategy that asks load for the user of a client's certificate.
+func New[U any](load Load[U], opt Options) (*Strategy[U], error) {
+	if load == nil {
+		return nil, errors.New("mtls: New needs a load function")
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	// RFC 9110 wants a challenge with a 401. No registered scheme stands for a certificate: this one is for people to read.
+	challenge := problem.Challenge{Scheme: "TLS-Client-Certificate"}
+	failure := func(code, detail string) passport.Failure {
+		return passport.Failure{Problem: problem.New(http.StatusUnauthorized, code, detail).WithChallenges(challenge)}
+	}
+	absent := failure("unauthorized", "This needs a client certificate.")
+	absent.Absent = true
+	return &Strategy[U]{
+		load: load, now: opt.Now, absent: absent, refused: failure(CodeInvalidCertificate, "The client certificate is not valid here."),
+	}, nil
+}
+
+// Authenticate implements [passport.Strategy]: 401 "unauthorized" when the connection is no TLS or its client has shown no
+// certificate, 401 invalid_client_certificate when that was not verified in the handshake, does not say that it is for clients
+// (RFC 5280, section 4.2.1.12), or is not valid any more.
+func (s *Strategy[U]) Authenticate(r *http.Request) (passport.Outcome[U], error) {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return passport.Fail[U](s.absent), nil
+	}
+	certificate := verified(r.TLS, s.now())
+	if certificate == nil || !slices.Contains(certificate.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+		return passport.Fail[U](s.refused), nil
+	}
+	user, ok, err := s.load(r.Context(), certificate)
+	switch {
+	case err != nil:
+		return passport.FromError[U](err)
+	case !ok:
+		return passport.Fail[U](s.refused), nil
+	}
+	return passport.Success(user, certificate), nil
+}
+
+// verified returns the client's certificate, if there is a chain from it to an authority that the handshake has verified and that
+// is still valid: a connection may outlive its certificates. Who shows a certificate alone has proved nothing, as under
+// [tls.RequestClientCert] and [tls.RequireAnyClientCert].
+func verified(state *tls.ConnectionState, now time.Time) *x509.Certificate {
+	if !state.HandshakeComplete {
+		return nil
+	}
+	for _, chain := range state.VerifiedChains {
+		outside := func(c *x509.Certificate) bool { return now.Before(c.NotBefore) || now.After(c.NotAfter) }
+		if len(chain) > 0 && !slices.ContainsFunc(chain, outside) {
+			return chain[0]
 		}
 	}
-}
-
-# To be imported by each site that Countersign guards. Its paths below /auth/ are Countersign's own.
-(guarded) {
-	# What a client writes here is thrown away, in either spelling: X_User_Id is X-User-Id to many frameworks.
-	request_header -X-User*
-	request_header -X_User*
-	# Nor may a client say where to or how it comes: the rules go by what Caddy sees. Caddy itself sets X-Forwarded-For,
-	# X-Forwarded-Host and X-Forwarded-Proto anew.
-	request_header -X-Forwarded*
-	request_header -X_Forwarded*
-	request_header -X-Real*
-	request_header -Forwarded
-	request_header -X-Original*
-	request_header -X-Rewrite*
-	request_header -X-HTTP-Method*
-	request_header -X-Method*
-	request_header X-Request-Id {http.request.uuid}
-	# WebSockets, and no other protocol: whatever is upgraded to is not looked at any more. Nor may a client name the headers
-	# above in Connection, so that they are taken for its own and left out.
-	@websocket header_regexp Upgrade (?i)^websocket$
-	@plain not header_regexp Upgrade (?i)^websocket$
-	request_header @websocket Connection Upgrade
-	request_header @plain -Connection
-
-	# The question, before all that answers: also before a "handle" or a "route" of the site. Only "redir" comes before it.
-	@guarded not path /auth/*
-	forward_auth @guarded 127.0.0.1:3000 {
-		uri /forward-auth
-		copy_headers X-User-Id X-User-Email X-User-Roles X-User-Scopes X-User-Assertion
-	}
-
-	# Sign-up, login, refresh and logout on this very host, so that the cookies are its own. Nobody else asks for leave, nor
-	# administers users from the outside.
-	handle_path /auth/* {
-		@closed path /forward-auth /forward-auth/* /admin /admin/*
-		respond @closed 404
-		reverse_proxy 127.0.0.1:3000
-	}
-}
-
-api.example.com {
-	import guarded
-	reverse_proxy 127.0.0.1:8081
-}
-
-app.example.com {
-	import guarded
-	reverse_proxy 127.0.0.1:8082
-}
-
-# A request for no site above is for none.
-:443 {
-	respond 421
+	return nil
 }
