@@ -31,8 +31,11 @@ type Config struct {
 	// SignupHideTaken makes a sign-up with a taken address look like any other.
 	SignupHideTaken bool
 	// APIKeyScopes are the scopes that users may give to their own API keys.
-	APIKeyScopes   []string
-	CORSOrigins    []string
+	APIKeyScopes []string
+	CORSOrigins  []string
+	CORSOrigins  []string
+	// CookieDomain is the domain whose hosts all get the cookies of browser sessions; empty for the one host that set them.
+	CookieDomain   string
 	TrustedProxies []netip.Prefix
 	TLS            TLS
 	AccessLog      bool
