@@ -33,7 +33,6 @@ type Config struct {
 	// APIKeyScopes are the scopes that users may give to their own API keys.
 	APIKeyScopes []string
 	CORSOrigins  []string
-	CORSOrigins  []string
 	// CookieDomain is the domain whose hosts all get the cookies of browser sessions; empty for the one host that set them.
 	CookieDomain   string
 	TrustedProxies []netip.Prefix
