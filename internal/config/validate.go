@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/countersign-auth/countersign/internal/apikey"
 	"github.com/countersign-auth/countersign/internal/seal"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
@@ -71,6 +72,9 @@ func (c *Config) Validate() (problems []error) {
 	}
 	if c.Password.MinLength < 1 || c.Password.MinLength > 64 {
 		bad("password.min_length: must be between 1 and 64")
+	}
+	if err := apikey.CheckOwnScopes(c.APIKeyScopes); err != nil {
+		bad("api_keys.scopes: %w", err)
 	}
 	if c.CookieDomain != "" {
 		if err := checkCookieDomain(c.CookieDomain, c.Issuer); err != nil {

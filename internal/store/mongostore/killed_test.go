@@ -248,6 +248,12 @@ func TestKilledBetweenAnyTwoCommands(t *testing.T) {
 			},
 		},
 		"add credential": {verb: addKey, check: checkAdded},
+		"delete credential": {
+			verb: func(ctx context.Context, s store.Store, on scene) error {
+				return s.DeleteCredential(ctx, on.credential)
+			},
+			check: checkDeleted,
+		},
 		"create session": {
 			verb: func(ctx context.Context, s store.Store, on scene) error {
 				_, err := s.CreateSession(ctx, store.Opening{
@@ -353,35 +359,4 @@ func addAccount(ctx context.Context, s store.Store, on scene) error {
 		return err
 	}
 	return errs[0]
-}
-
-func passkey(on scene) store.Credential {
-	return store.Credential{UserID: on.user.ID, Method: "passkey", Key: on.user.ID, CreatedAt: day, Version: 1}
-}
-
-func addKey(ctx context.Context, s store.Store, on scene) error {
-	return s.AddCredential(ctx, passkey(on))
-}
-
-// checkAdded is about a credential that is added, and if not, about who comes next with the same method and key.
-func checkAdded(on scene, done bool) bool {
-	c, err := on.store.Credential(on.Context(), "passkey", on.user.ID)
-	if err == nil {
-		if c.UserID != on.user.ID {
-			on.Errorf("it is one of %s", c.UserID)
-		}
-		return true
-	}
-	if !errors.Is(err, store.ErrNotFound) {
-		on.Fatal(err)
-	}
-	other, otherC, _ := user(on.n + 500)
-	must(on.T, on.store.CreateUser(on.Context(), other, otherC))
-	next := passkey(on)
-	next.UserID, next.CreatedAt = other.ID, day.Add(time.Minute)
-	must(on.T, on.store.AddCredential(on.Context(), next))
-	if err := addKey(on.Context(), on.store, on); !errors.Is(err, store.ErrExists) {
-		on.Errorf("the first one again: %v", err)
-	}
-	return false
 }
