@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/app"
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/store"
 )
@@ -39,7 +40,7 @@ func userDisable(w *world) *cobra.Command {
 			return err
 		}
 		if !was {
-			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_disabled", UserID: u.ID})
+			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_disabled", UserID: u.ID, Actor: audit.CLI})
 		}
 		return sayDone(cmd, "disabled", u, asJSON)
 	})
@@ -59,7 +60,7 @@ func userEnable(w *world) *cobra.Command {
 			return err
 		}
 		if was {
-			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_enabled", UserID: u.ID})
+			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_enabled", UserID: u.ID, Actor: audit.CLI})
 		}
 		return sayDone(cmd, "enabled", u, asJSON)
 	})
@@ -141,7 +142,7 @@ What the audit log has of the user stays there.`,
 		if err := a.Sessions.Delete(cmd.Context(), u.ID); err != nil {
 			return err
 		}
-		a.Audit.Done(cmd.Context(), store.Event{Kind: "user_deleted", Reason: byOperator, UserID: u.ID})
+		a.Audit.Done(cmd.Context(), store.Event{Kind: "user_deleted", Reason: byOperator, UserID: u.ID, Actor: audit.CLI})
 		return sayDone(cmd, "deleted", u, false)
 	})
 }
@@ -197,7 +198,7 @@ func endSession(cmd *cobra.Command, a *app.App, u store.User, id string) error {
 	if err != nil {
 		return err
 	}
-	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator, UserID: u.ID})
+	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator, UserID: u.ID, Actor: audit.CLI})
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "ended %s\n", id)
 	return err
 }
@@ -206,7 +207,7 @@ func endAllSessions(cmd *cobra.Command, a *app.App, u store.User) error {
 	if _, err := a.Sessions.EndAll(cmd.Context(), u.ID, nil); err != nil {
 		return err
 	}
-	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator + "_all", UserID: u.ID})
+	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator + "_all", UserID: u.ID, Actor: audit.CLI})
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "ended all sessions of %s\n", u.Email)
 	return err
 }
