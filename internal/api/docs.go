@@ -260,7 +260,9 @@ func (rt *Router) examples(op *huma.Operation) (commands []docsText) {
 	return commands
 }
 
-func takesKey(op *huma.Operation) bool { return len(op.Security) > 0 && op.Security[0][keyScheme] != nil }
+func takesKey(op *huma.Operation) bool {
+	return len(op.Security) > 0 && op.Security[0][keyScheme] != nil
+}
 
 // credential returns the option of a command that sends what the operation asks for.
 func (rt *Router) credential(op *huma.Operation) []string {

@@ -161,7 +161,7 @@ const keyScheme = "key"
 // Security declares how a token and an API key are sent, once for all operations. An empty tokenParameter declares the header alone.
 func (rt *Router) Security(tokenParameter string) {
 	rt.doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+		"bearer":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
 		keyScheme: {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "Authorization: Bearer takes an API key too."},
 	}
 	if tokenParameter != "" {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/account"
+	"github.com/countersign-auth/countersign/internal/admin"
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/config"
@@ -40,6 +41,7 @@ type App struct {
 	Audit     *audit.Log
 	Logins    *ratelimit.Logins
 	Passwords *withpassword.Service
+	Admin     *admin.Service
 
 	box    *seal.Box
 	feed   *revocation.Feed
@@ -87,6 +89,7 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if err := a.openLogins(keys); err != nil {
 		return nil, err
 	}
+	a.Admin = admin.New(admin.Config{Users: a.Store, Sessions: a.Sessions, Passwords: a.Passwords, Audit: a.Audit, Now: a.now})
 	return a, nil
 }
 
