@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/apikey"
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
@@ -28,8 +29,6 @@ type HTTP struct {
 	Proxies api.Proxies
 	// Realm is the realm of challenges.
 	Realm string
-	// KeyParameter is the query parameter that may carry an API key; empty for none.
-	KeyParameter string
 }
 
 type handler struct {
@@ -138,7 +137,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request) (*call, error) {
 		h.service.Audit.Refused(store.Event{Kind: "admin", Reason: res.Problem.Code, Client: by.Client, RequestID: by.RequestID})
 		return nil, res.Problem
 	}
-	by.Actor = "apikey:" + res.Identity.User.Key
+	by.Actor = apikey.ActorPrefix + res.Identity.User.Key
 	return &call{Request: r, by: by}, nil
 }
 
@@ -168,14 +167,6 @@ func (h *handler) explain(err error) error {
 	}
 }
 
-// query returns the parameters of a request, which may be these and the one of the key.
-func (h *handler) query(c *call, names ...string) (map[string]string, error) {
-	if h.KeyParameter != "" {
-		names = append(names, h.KeyParameter)
-	}
-	return api.Query(c.Request, names...)
-}
-
 // The bounds of a page.
 const (
 	usualLimit = 50
@@ -183,7 +174,7 @@ const (
 )
 
 func (h *handler) list(c *call) (any, error) {
-	query, err := h.query(c, "prefix", "after", "limit")
+	query, err := api.Query(c.Request, "prefix", "after", "limit")
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +198,7 @@ func (h *handler) list(c *call) (any, error) {
 }
 
 func (h *handler) create(c *call) (any, error) {
-	if _, err := h.query(c); err != nil {
+	if _, err := api.Query(c.Request); err != nil {
 		return nil, err
 	}
 	var body Creation
@@ -236,7 +227,7 @@ func (b *Creation) missing() (fields []problem.Field) {
 
 // user returns the user of the path.
 func (h *handler) user(c *call) (store.User, error) {
-	if _, err := h.query(c); err != nil {
+	if _, err := api.Query(c.Request); err != nil {
 		return store.User{}, err
 	}
 	u, err := h.service.Users.User(c.Context(), c.PathValue("id"))
@@ -259,7 +250,7 @@ func (h *handler) view(c *call, u store.User) (any, error) {
 }
 
 func (h *handler) change(c *call) (any, error) {
-	if _, err := h.query(c); err != nil {
+	if _, err := api.Query(c.Request); err != nil {
 		return nil, err
 	}
 	var body Patch
