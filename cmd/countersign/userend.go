@@ -59,6 +59,7 @@ func userSetPassword(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set-password EMAIL|ID", Short: "Give a user a new password, and end all sessions; it is asked for, or read from stdin",
 		Args: arguments("EMAIL|ID"),
+		Long: `Give a user a new password, and end all sessions; it is asked for, or read from stdin. API keys go on being good.`,
 	}
 	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
 		u, err := findUser(cmd.Context(), a.Store, args[0])
@@ -76,7 +77,13 @@ func userSetPassword(w *world) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has a new password\n", u.Email)
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s has a new password\n", u.Email); err != nil {
+			return err
+		}
+		keys, err := a.APIKeys.List(cmd.Context(), u.ID)
+		if err == nil && len(keys) > 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "API keys of %s go on being good: %d. To end them: countersign apikey revoke %s --all\n", u.Email, len(keys), u.ID)
+		}
 		return err
 	})
 }

@@ -63,6 +63,10 @@ func (e *InvalidError) Error() string {
 	return strings.Join(all, " ")
 }
 
+var outOfRange = problem.Field{
+	Name: "expires_in", Code: "out_of_range", Detail: "A key lives for a second to ten years, or for ever if nothing is said.",
+}
+
 // check returns a wish as it is kept.
 func (s *Service) check(w Wish, by By) (Wish, error) {
 	var invalid InvalidError
@@ -79,7 +83,7 @@ func (s *Service) check(w Wish, by By) (Wish, error) {
 		bad("name", "format", "A name is of printable characters.")
 	}
 	if w.Lifetime < 0 || w.Lifetime > 0 && w.Lifetime < time.Second || w.Lifetime > maxLifetime {
-		bad("expires_in", "out_of_range", "A key lives for a second to ten years, or for ever if nothing is said.")
+		invalid.Fields = append(invalid.Fields, outOfRange)
 	}
 	w.Scopes = slices.Compact(slices.Sorted(slices.Values(w.Scopes)))
 	switch may := func(scope string) bool { return by.Actor != "" || slices.Contains(s.Scopes, scope) }; {

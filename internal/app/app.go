@@ -15,6 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/admin"
 	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/apikey"
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
@@ -42,6 +43,7 @@ type App struct {
 	Logins    *ratelimit.Logins
 	Passwords *withpassword.Service
 	Admin     *admin.Service
+	APIKeys   *apikey.Service
 
 	box    *seal.Box
 	feed   *revocation.Feed
@@ -90,6 +92,12 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 		return nil, err
 	}
 	a.Admin = admin.New(admin.Config{Users: a.Store, Sessions: a.Sessions, Passwords: a.Passwords, Audit: a.Audit, Now: a.now})
+	a.APIKeys, err = apikey.New(apikey.Config{
+		Store: a.Store, Audit: a.Audit, Scopes: cfg.APIKeyScopes, Realm: realm, Proxies: api.Proxies(cfg.TrustedProxies), Log: log, Now: now,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -118,10 +126,11 @@ func (a *App) openTokens(ctx context.Context) (err error) {
 // closeTimeout bounds how long Close waits for the audit log to be written.
 const closeTimeout = 5 * time.Second
 
-// Close writes what the audit log still counts, and closes the store and the files of the services.
+// Close writes what the audit log still counts and of what use keys were, and closes the store and the files of the services.
 func (a *App) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
+	a.APIKeys.Close()
 	return errors.Join(a.Audit.Close(ctx), a.Passwords.Policy.Close(), a.Store.Close())
 }
 
@@ -140,6 +149,8 @@ func (a *App) Handler() (http.Handler, error) {
 		Log: a.log, Users: a.Store, Sessions: a.Sessions, Guard: a.Guard, Audit: a.Audit, Proxies: proxies,
 		TokenParameter: a.Config.TokenQueryParameter, Now: a.now,
 	})
+	a.APIKeys.Routes(rt, a.Guard)
+	a.Admin.Routes(rt, admin.HTTP{Log: a.log, Guard: a.APIKeys.Guard(), Proxies: proxies, Realm: realm})
 	a.Tokens.Routes(rt)
 	if a.feed != nil {
 		a.feed.Routes(rt)

@@ -30,10 +30,14 @@ type Config struct {
 	Password               Password
 	// SignupHideTaken makes a sign-up with a taken address look like any other.
 	SignupHideTaken bool
-	CORSOrigins     []string
-	TrustedProxies  []netip.Prefix
-	TLS             TLS
-	AccessLog       bool
+	// APIKeyScopes are the scopes that users may give to their own API keys.
+	APIKeyScopes []string
+	CORSOrigins  []string
+	// CookieDomain is the domain whose hosts all get the cookies of browser sessions; empty for the one host that set them.
+	CookieDomain   string
+	TrustedProxies []netip.Prefix
+	TLS            TLS
+	AccessLog      bool
 	// MetricsListen is where metrics are served; empty for nowhere.
 	MetricsListen string
 	// InsecureNoLimits turns every limit on load and guessing off, for benchmarks.

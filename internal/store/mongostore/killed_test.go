@@ -252,22 +252,7 @@ func TestKilledBetweenAnyTwoCommands(t *testing.T) {
 			verb: func(ctx context.Context, s store.Store, on scene) error {
 				return s.DeleteCredential(ctx, on.credential)
 			},
-			check: func(on scene, done bool) bool {
-				_, err := on.store.Credential(on.Context(), on.credential.Method, on.credential.Key)
-				listed, listErr := on.store.ListCredentials(on.Context(), on.user.ID, on.credential.Method)
-				must(on.T, listErr)
-				if (err == nil) != (len(listed) == 1) {
-					on.Errorf("the credential: %v; %d are listed", err, len(listed))
-				}
-				on.hasSessions(0, 1, 2)
-				if err == nil {
-					return false
-				}
-				other, otherC, _ := user(on.n + 500) // whoever comes next may have its method and key
-				otherC.Key = on.credential.Key
-				must(on.T, on.store.CreateUser(on.Context(), other, otherC))
-				return true
-			},
+			check: checkDeleted,
 		},
 		"create session": {
 			verb: func(ctx context.Context, s store.Store, on scene) error {
@@ -374,35 +359,4 @@ func addAccount(ctx context.Context, s store.Store, on scene) error {
 		return err
 	}
 	return errs[0]
-}
-
-func passkey(on scene) store.Credential {
-	return store.Credential{UserID: on.user.ID, Method: "passkey", Key: on.user.ID, CreatedAt: day, Version: 1}
-}
-
-func addKey(ctx context.Context, s store.Store, on scene) error {
-	return s.AddCredential(ctx, passkey(on))
-}
-
-// checkAdded is about a credential that is added, and if not, about who comes next with the same method and key.
-func checkAdded(on scene, done bool) bool {
-	c, err := on.store.Credential(on.Context(), "passkey", on.user.ID)
-	if err == nil {
-		if c.UserID != on.user.ID {
-			on.Errorf("it is one of %s", c.UserID)
-		}
-		return true
-	}
-	if !errors.Is(err, store.ErrNotFound) {
-		on.Fatal(err)
-	}
-	other, otherC, _ := user(on.n + 500)
-	must(on.T, on.store.CreateUser(on.Context(), other, otherC))
-	next := passkey(on)
-	next.UserID, next.CreatedAt = other.ID, day.Add(time.Minute)
-	must(on.T, on.store.AddCredential(on.Context(), next))
-	if err := addKey(on.Context(), on.store, on); !errors.Is(err, store.ErrExists) {
-		on.Errorf("the first one again: %v", err)
-	}
-	return false
 }
