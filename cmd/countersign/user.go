@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/countersign-auth/countersign/internal/admin"
 	"github.com/countersign-auth/countersign/internal/app"
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/store"
@@ -91,7 +93,7 @@ func userCreate(w *world) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		u, err := a.Passwords.Create(cmd.Context(), args[0], pw)
+		u, err := a.Admin.Create(cmd.Context(), withpassword.NewUser{Email: args[0], Password: pw, Actor: audit.CLI})
 		if errors.Is(err, withpassword.ErrTaken) {
 			return fmt.Errorf("there is a user %s already: see `countersign user show`", args[0])
 		}
@@ -133,19 +135,14 @@ func findUser(ctx context.Context, users store.Users, name string) (u store.User
 	return u, fmt.Errorf("there is no user %s: `countersign user list` shows all", name)
 }
 
-// change changes a user of that id or address, whatever else changes meanwhile.
-func change(ctx context.Context, users store.Users, name string, f func(*store.User) error) (store.User, error) {
-	for {
-		u, err := findUser(ctx, users, name)
-		if err != nil {
-			return u, err
-		}
-		if err := f(&u); err != nil {
-			return u, err
-		}
-		u.UpdatedAt = time.Now()
-		if err := users.UpdateUser(ctx, u); !errors.Is(err, store.ErrConflict) { // else somebody was faster: look again
-			return u, err
-		}
+// byCommand is who changes users here.
+var byCommand = admin.By{Actor: audit.CLI}
+
+// change makes a change to a user of that id or address.
+func change(cmd *cobra.Command, a *app.App, name string, ch admin.Change) (store.User, error) {
+	u, err := findUser(cmd.Context(), a.Store, name)
+	if err != nil {
+		return u, err
 	}
+	return a.Admin.Change(cmd.Context(), byCommand, u.ID, ch)
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/internal/account"
+	"github.com/countersign-auth/countersign/internal/admin"
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/app"
-	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -34,7 +34,7 @@ func userRoleAdd(w *world) *cobra.Command {
 			account.MaxRoles, rolesReach),
 		Example: "  countersign user role add mike@example.com admin billing:read",
 	}
-	return onRoles(w, cmd, "role_added", account.AddRoles)
+	return onRoles(w, cmd, account.AddRoles)
 }
 
 func userRoleRemove(w *world) *cobra.Command {
@@ -43,7 +43,7 @@ func userRoleRemove(w *world) *cobra.Command {
 		Long:    "Take roles from a user.\n\n" + rolesReach,
 		Example: "  countersign user role remove mike@example.com admin",
 	}
-	return onRoles(w, cmd, "role_removed", func(have []string, gone ...string) ([]string, error) {
+	return onRoles(w, cmd, func(have []string, gone ...string) ([]string, error) {
 		return slices.DeleteFunc(slices.Clone(have), func(role string) bool { return slices.Contains(gone, role) }), nil
 	})
 }
@@ -55,24 +55,14 @@ func userAndRoles(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// onRoles returns a command that changes roles by f. There is an event of each that was changed.
-func onRoles(w *world, cmd *cobra.Command, kind string, f func(have []string, named ...string) ([]string, error)) *cobra.Command {
+// onRoles returns a command that changes roles by f.
+func onRoles(w *world, cmd *cobra.Command, f func(have []string, named ...string) ([]string, error)) *cobra.Command {
 	var asJSON bool
 	addJSON(cmd, &asJSON)
 	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
-		var before []string
-		u, err := change(cmd.Context(), a.Store, args[0], func(u *store.User) (err error) {
-			before = u.Roles
-			u.Roles, err = f(u.Roles, args[1:]...)
-			return err
-		})
+		u, err := change(cmd, a, args[0], admin.Change{Roles: func(have []string) ([]string, error) { return f(have, args[1:]...) }})
 		if err != nil {
 			return err
-		}
-		for _, role := range slices.Concat(before, u.Roles) {
-			if slices.Contains(before, role) != slices.Contains(u.Roles, role) {
-				a.Audit.Done(cmd.Context(), store.Event{Kind: kind, Reason: role, UserID: u.ID, Actor: audit.CLI})
-			}
 		}
 		if asJSON {
 			return printUser(cmd, u, true)
@@ -122,10 +112,7 @@ func setAdminData(cmd *cobra.Command, a *app.App, name, text string) (store.User
 	case len(object) > account.MaxData:
 		return store.User{}, usageError{fmt.Errorf("--admin: the object has %d bytes, and may have %d", len(object), account.MaxData)}
 	}
-	return change(cmd.Context(), a.Store, name, func(u *store.User) error {
-		u.AdminData = object
-		return nil
-	})
+	return change(cmd, a, name, admin.Change{AdminData: object})
 }
 
 // printable returns an object for a terminal: what a terminal could obey, which only strings can have, is escaped.

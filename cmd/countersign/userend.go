@@ -9,14 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/internal/account"
+	"github.com/countersign-auth/countersign/internal/admin"
 	"github.com/countersign-auth/countersign/internal/app"
-	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/store"
 )
-
-// byOperator is the reason in events of what a command does that users can do themselves.
-const byOperator = "operator"
 
 func userDisable(w *world) *cobra.Command {
 	cmd := &cobra.Command{
@@ -26,21 +23,10 @@ func userDisable(w *world) *cobra.Command {
 	var asJSON bool
 	addJSON(cmd, &asJSON)
 	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
-		u, err := findUser(cmd.Context(), a.Store, args[0])
+		disabled := true
+		u, err := change(cmd, a, args[0], admin.Change{Disabled: &disabled})
 		if err != nil {
 			return err
-		}
-		was := false
-		u, err = a.Sessions.EndAll(cmd.Context(), u.ID, func(u *store.User) {
-			if was = u.Disabled(); !was {
-				u.DisabledAt = u.UpdatedAt
-			}
-		})
-		if err != nil {
-			return err
-		}
-		if !was {
-			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_disabled", UserID: u.ID, Actor: audit.CLI})
 		}
 		return sayDone(cmd, "disabled", u, asJSON)
 	})
@@ -51,16 +37,10 @@ func userEnable(w *world) *cobra.Command {
 	var asJSON bool
 	addJSON(cmd, &asJSON)
 	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
-		was := false
-		u, err := change(cmd.Context(), a.Store, args[0], func(u *store.User) error {
-			was, u.DisabledAt = u.Disabled(), time.Time{}
-			return nil
-		})
+		disabled := false
+		u, err := change(cmd, a, args[0], admin.Change{Disabled: &disabled})
 		if err != nil {
 			return err
-		}
-		if was {
-			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_enabled", UserID: u.ID, Actor: audit.CLI})
 		}
 		return sayDone(cmd, "enabled", u, asJSON)
 	})
@@ -146,10 +126,9 @@ What the audit log has of the user stays there.`,
 				return errors.New("not deleted")
 			}
 		}
-		if err := a.Sessions.Delete(cmd.Context(), u.ID); err != nil {
+		if err := a.Admin.Delete(cmd.Context(), byCommand, u.ID); err != nil {
 			return err
 		}
-		a.Audit.Done(cmd.Context(), store.Event{Kind: "user_deleted", Reason: byOperator, UserID: u.ID, Actor: audit.CLI})
 		return sayDone(cmd, "deleted", u, false)
 	})
 }
@@ -198,23 +177,21 @@ To end all ends the tokens too that belong to no session, and what a login is ab
 }
 
 func endSession(cmd *cobra.Command, a *app.App, u store.User, id string) error {
-	err := a.Sessions.End(cmd.Context(), u.ID, store.Which{Only: id})
+	err := a.Admin.EndSession(cmd.Context(), byCommand, u.ID, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("%s has no session %s: `countersign user sessions` shows all", u.Email, id)
 	}
 	if err != nil {
 		return err
 	}
-	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator, UserID: u.ID, Actor: audit.CLI})
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "ended %s\n", id)
 	return err
 }
 
 func endAllSessions(cmd *cobra.Command, a *app.App, u store.User) error {
-	if _, err := a.Sessions.EndAll(cmd.Context(), u.ID, nil); err != nil {
+	if err := a.Admin.EndSessions(cmd.Context(), byCommand, u.ID); err != nil {
 		return err
 	}
-	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator + "_all", UserID: u.ID, Actor: audit.CLI})
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "ended all sessions of %s\n", u.Email)
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/internal/app"
+	"github.com/countersign-auth/countersign/internal/login"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -38,7 +39,7 @@ With --limit it prints that many, and says with which --after the next page begi
 		if len(args) == 0 {
 			l.after, l.by, l.list = after, func(u store.User) string { return u.ID }, a.Store.ListUsers
 		} else {
-			prefix := strings.ToLower(args[0])
+			prefix := login.PrefixKey(args[0])
 			l.list = func(ctx context.Context, after string, limit int) ([]store.User, error) {
 				return a.Store.SearchUsers(ctx, prefix, after, limit)
 			}

@@ -2,14 +2,34 @@
 package account
 
 import (
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/problem"
 )
 
 // MaxData bounds the data of a user, and the admin data, in bytes of their compact form.
 const MaxData = 8 << 10
+
+// CheckData returns what is wrong with an object as the data or the admin data of a user, under the name of its field.
+func CheckData(field string, object api.Object) []problem.Field {
+	if len(object) <= MaxData {
+		return nil
+	}
+	return []problem.Field{{Name: field, Code: "too_large", Detail: "The data of a user are at most 8 KiB."}}
+}
+
+// maxID bounds the ids that others choose, in bytes: they stand in every token.
+const maxID = 255
+
+// IsID reports whether id is one that a user may have who is not given one here: text that prints, and not too much.
+func IsID(id string) bool {
+	return id != "" && len(id) <= maxID && utf8.ValidString(id) && !strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) })
+}
 
 // Account is a user as they see themselves.
 type Account struct {

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/session"
@@ -180,13 +178,12 @@ func (cfg HTTP) change(w http.ResponseWriter, r *http.Request, holder *token.Hol
 	if err := (api.Body{}).Read(r, &body); err != nil {
 		return err
 	}
-	switch {
-	case body.Data == nil:
+	if body.Data == nil {
 		return problem.New(http.StatusBadRequest, "missing_fields", "A field is missing.").
 			WithFields(problem.Field{Name: "data", Code: "missing", Detail: "This field is required."})
-	case len(body.Data) > MaxData:
-		return problem.New(http.StatusUnprocessableEntity, "invalid_fields", "Some fields are not valid.").
-			WithFields(problem.Field{Name: "data", Code: "too_large", Detail: "The data of a user are at most 8 KiB."})
+	}
+	if wrong := CheckData("data", body.Data); len(wrong) > 0 {
+		return problem.New(http.StatusUnprocessableEntity, "invalid_fields", "Some fields are not valid.").WithFields(wrong...)
 	}
 	for {
 		user, err := cfg.Guard.User(r.Context(), holder)
@@ -229,9 +226,6 @@ func (cfg HTTP) remove(w http.ResponseWriter, r *http.Request, holder *token.Hol
 func (cfg HTTP) end(w http.ResponseWriter, r *http.Request, holder *token.Holder) error {
 	unknown := problem.New(http.StatusNotFound, "no_session", "The user has no session of this id.")
 	id := r.PathValue("id")
-	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id { // nothing else is asked of the database
-		return unknown
-	}
 	ctx, cancel := session.Lasting(r)
 	defer cancel()
 	err := cfg.Sessions.End(ctx, holder.ID, store.Which{Only: id})

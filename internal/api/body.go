@@ -1,18 +1,23 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"sync"
 )
 
 // JSON answers 200 with v, which must be of a type that always marshals.
-func JSON(w http.ResponseWriter, v any) {
+func JSON(w http.ResponseWriter, v any) { JSONStatus(w, 0, v) }
+
+// JSONStatus answers with v and that status of a success; zero means 200.
+func JSONStatus(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		panic(err)
 	}
 	w.Header()["Content-Type"] = jsonType
+	w.WriteHeader(cmp.Or(status, http.StatusOK))
 	_, _ = w.Write(append(body, '\n')) // what fails here is the connection
 }
 

@@ -52,8 +52,10 @@ func static(contentType, policy string, body []byte) http.Handler {
 type docsOperation struct {
 	*huma.Operation
 	Tag             string
+	Key             bool // it takes an API key
 	Takes           string
-	Params, Inputs  []docsField
+	Params, Queries []docsField // the parameters in the path and in the query
+	Inputs          []docsField
 	Answers, Errors []docsAnswer
 	Examples        []docsText
 }
@@ -105,13 +107,22 @@ func (rt *Router) tokens() (ways []docsText) {
 	if s := rt.doc.Components.SecuritySchemes["query"]; s != nil {
 		ways = append(ways, docsText{"Token in the query", "?" + s.Name + "=$TOKEN", s.Description})
 	}
+	if s := rt.doc.Components.SecuritySchemes[keyScheme]; s != nil {
+		ways = append(ways, docsText{"API key in the header", s.Name + ": $KEY", s.Description})
+	}
 	return ways
 }
 
 func (rt *Router) describe(op *huma.Operation) docsOperation {
-	d := docsOperation{Operation: op, Tag: op.Tags[0], Examples: rt.examples(op)}
+	d := docsOperation{Operation: op, Tag: op.Tags[0], Key: takesKey(op), Examples: rt.examples(op)}
 	for _, p := range op.Parameters {
-		d.Params = append(d.Params, docsField{Name: p.Name, Type: typeOf(p.Schema), Doc: p.Description, Need: "required", Limits: limits(p.Schema)})
+		f := docsField{Name: p.Name, Type: typeOf(p.Schema), Doc: p.Description, Need: "required", Limits: limits(p.Schema)}
+		if p.In == "query" {
+			f.Need = "optional"
+			d.Queries = append(d.Queries, f)
+			continue
+		}
+		d.Params = append(d.Params, f)
 	}
 	if op.RequestBody != nil {
 		d.Takes = strings.Join(slices.Sorted(maps.Keys(op.RequestBody.Content)), " or ")
@@ -224,10 +235,7 @@ func (rt *Router) examples(op *huma.Operation) (commands []docsText) {
 		lines := slices.Concat([]string{`curl "$URL` + variables(op) + query + `"`}, options)
 		commands = append(commands, docsText{Title: title, Text: strings.Join(lines, " \\\n  ")})
 	}
-	var token []string
-	if len(op.Security) > 0 {
-		token = []string{`-H "Authorization: Bearer $TOKEN"`}
-	}
+	token := rt.credential(op)
 	if op.RequestBody == nil {
 		curl("curl", "", token...)
 		for _, way := range op.Security {
@@ -250,6 +258,21 @@ func (rt *Router) examples(op *huma.Operation) (commands []docsText) {
 		curl("curl, form", "", options...)
 	}
 	return commands
+}
+
+func takesKey(op *huma.Operation) bool {
+	return len(op.Security) > 0 && op.Security[0][keyScheme] != nil
+}
+
+// credential returns the option of a command that sends what the operation asks for.
+func (rt *Router) credential(op *huma.Operation) []string {
+	switch {
+	case len(op.Security) == 0:
+		return nil
+	case takesKey(op):
+		return []string{`-H "` + rt.doc.Components.SecuritySchemes[keyScheme].Name + `: $KEY"`}
+	}
+	return []string{`-H "Authorization: Bearer $TOKEN"`}
 }
 
 // variables returns the path with a variable of the shell for each parameter, whose braces curl would take as its own.

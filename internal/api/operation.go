@@ -16,6 +16,12 @@ import (
 type Operation struct {
 	// Path may have segments {name}, as [http.ServeMux] writes them. The document has each as a parameter.
 	Method, Path string
+	// AnyID says that the parameters of the path are ids that others have chosen, which may be any text: they may be percent-encoded where
+	// they need not be, and have slashes if these are (%2F). A path that is not clean once it is decoded, such as one with an id "..", is
+	// unknown all the same, so that no proxy that decodes before it compares sees another path.
+	AnyID bool
+	// Query are the parameters that the query may have; see [Query].
+	Query []Parameter
 	// ID is the operationId, for generated clients.
 	ID string
 	// Summary is a line, Description a paragraph.
@@ -27,6 +33,8 @@ type Operation struct {
 	// the query parameter of that name.
 	Bearer         bool
 	TokenParameter string
+	// Key says that the route takes an API key.
+	Key bool
 	// Body is a value of the type that the body has, nil for none; Forms says that it may come as a form too, and
 	// BodyOptional that it may be left out.
 	Body         any
@@ -41,6 +49,13 @@ type Operation struct {
 	NotModified bool
 	// Problems are the statuses of the errors that the route answers, beside those that every route may answer.
 	Problems []int
+}
+
+// Parameter is one of a query, which may be left out.
+type Parameter struct {
+	Name, Doc string
+	// Value is a value of the type that it has.
+	Value any
 }
 
 // always are the statuses that the kit itself answers on any route.
@@ -61,7 +76,7 @@ type problemBody struct {
 func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 	out := &huma.Operation{
 		Method: op.Method, Path: op.Path, OperationID: op.ID,
-		Summary: op.Summary, Description: op.Description, Tags: []string{op.Tag}, Parameters: op.parameters(),
+		Summary: op.Summary, Description: op.Description, Tags: []string{op.Tag}, Parameters: op.parameters(schemas),
 		Responses: map[string]*huma.Response{strconv.Itoa(cmp.Or(op.Status, http.StatusOK)): op.ok(schemas)},
 	}
 	for _, status := range append(op.Problems, always...) {
@@ -87,17 +102,23 @@ func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 			out.Security = append(out.Security, map[string][]string{"query": {}})
 		}
 	}
+	if op.Key {
+		out.Security = append(out.Security, map[string][]string{keyScheme: {}})
+	}
 	return out
 }
 
-// parameters declares the segments of the path that stand for any text.
-func (op *Operation) parameters() (params []*huma.Param) {
+// parameters declares the segments of the path that stand for any text, and what the query may have.
+func (op *Operation) parameters(schemas huma.Registry) (params []*huma.Param) {
 	for segment := range strings.SplitSeq(op.Path, "/") {
 		if name, ok := strings.CutPrefix(segment, "{"); ok {
 			params = append(params, &huma.Param{
 				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
 			})
 		}
+	}
+	for _, p := range op.Query {
+		params = append(params, &huma.Param{Name: p.Name, In: "query", Description: p.Doc, Schema: schemaOf(schemas, p.Value)})
 	}
 	return params
 }
@@ -134,10 +155,14 @@ func schemaOf(schemas huma.Registry, v any) *huma.Schema {
 	return schemas.Schema(reflect.TypeOf(v), true, "")
 }
 
-// Security declares how a token is sent, once for all operations. An empty tokenParameter declares the header alone.
+// keyScheme is how an API key is sent.
+const keyScheme = "key"
+
+// Security declares how a token and an API key are sent, once for all operations. An empty tokenParameter declares the header alone.
 func (rt *Router) Security(tokenParameter string) {
 	rt.doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+		"bearer":  {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+		keyScheme: {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "Authorization: Bearer takes an API key too."},
 	}
 	if tokenParameter != "" {
 		rt.doc.Components.SecuritySchemes["query"] = &huma.SecurityScheme{Type: "apiKey", In: "query", Name: tokenParameter,

@@ -17,6 +17,7 @@ type Router struct {
 	mux     *http.ServeMux
 	literal map[string][]route // those without a wildcard, by path, for which the mux need not be asked
 	methods []string           // that any route has
+	anyID   map[string]bool    // the patterns of routes whose parameters may be any text
 	doc     *huma.OpenAPI
 }
 
@@ -31,6 +32,7 @@ func NewRouter(title, version, description, url string) *Router {
 	rt := &Router{
 		mux:     http.NewServeMux(),
 		literal: map[string][]route{},
+		anyID:   map[string]bool{},
 		doc: &huma.OpenAPI{
 			OpenAPI:    "3.1.0",
 			Info:       &huma.Info{Title: title, Version: version, Description: description},
@@ -47,6 +49,9 @@ func NewRouter(title, version, description, url string) *Router {
 func (rt *Router) Handle(op *Operation, h http.Handler) {
 	pattern := op.Method + " " + op.Path
 	rt.mux.Handle(pattern, h)
+	if op.AnyID {
+		rt.anyID[pattern] = true
+	}
 	if !strings.Contains(op.Path, "{") && !strings.HasSuffix(op.Path, "/") {
 		rt.literal[op.Path] = append(rt.literal[op.Path], route{op.Method, pattern, h})
 	}
@@ -62,7 +67,8 @@ func (rt *Router) Handle(op *Operation, h http.Handler) {
 }
 
 // ServeHTTP implements [http.Handler]. A path that is not in its plain form, such as //user/profile, is unknown:
-// no spelling of a path leads around a rule that a proxy or a guard has for the plain one.
+// no spelling of a path leads around a rule that a proxy or a guard has for the plain one. See [Operation].AnyID for the
+// paths that may be written in more than one way.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.RawPath == "" {
 		for _, route := range rt.literal[r.URL.Path] { // which the mux prefers to all others, too
@@ -73,11 +79,24 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p || r.URL.RawPath != "" {
+	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p || r.URL.RawPath != "" && !rt.takesAnyID(r) {
 		problem.Write(w, errNotFound)
 		return
 	}
 	rt.mux.ServeHTTP(w, r)
+}
+
+// takesAnyID reports whether the path of r is one of a route whose parameters may be any text, and plain but for these. The
+// mux decodes what stands between two slashes, also where no parameter is.
+func (rt *Router) takesAnyID(r *http.Request) bool {
+	_, pattern := rt.mux.Handler(r)
+	if !rt.anyID[pattern] {
+		return false
+	}
+	_, template, _ := strings.Cut(pattern, " ")
+	return slices.EqualFunc(strings.Split(template, "/"), strings.Split(r.URL.EscapedPath(), "/"), func(want, got string) bool {
+		return want == got || strings.HasPrefix(want, "{")
+	})
 }
 
 var errNotFound = problem.New(http.StatusNotFound, "not_found", "There is nothing at this path.")

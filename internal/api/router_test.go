@@ -24,6 +24,9 @@ func TestRouterTakesPathsWithParameters(t *testing.T) {
 		{Method: "PUT", Path: "/things/{id}", ID: "put", Tag: "Things"},
 		{Method: "GET", Path: "/things/{id}/parts/{part}", ID: "part", Tag: "Things"},
 		{Method: "POST", Path: "/things/all", ID: "all", Tag: "Things"},
+		{Method: "GET", Path: "/people", ID: "people", Tag: "People", Key: true, Query: []api.Parameter{{Name: "limit", Doc: "How many", Value: 0}}},
+		{Method: "GET", Path: "/people/{id}", ID: "person", Tag: "People", Key: true, AnyID: true},
+		{Method: "GET", Path: "/people/{id}/parts", ID: "partsOfPerson", Tag: "People", Key: true, AnyID: true},
 	} {
 		rt.Handle(&op, http.HandlerFunc(answer))
 	}
@@ -55,6 +58,28 @@ func TestRouterTakesPathsWithParameters(t *testing.T) {
 		{"DELETE", "/things/7/", 404, ""},
 		{"GET", "//things", 404, ""},
 		{"GET", "/", 404, ""},
+		{"GET", "/people/a%2fb", 200, "GET /people/{id} a/b"},
+		{"GET", "/people/mike%40example.com", 200, "GET /people/{id} mike@example.com"},
+		{"GET", "/people/mike@example.com", 200, "GET /people/{id} mike@example.com"},
+		{"GET", "/people/(a)%3b!", 200, "GET /people/{id} (a);!"},
+		{"HEAD", "/people/a%2fb", 200, "GET /people/{id} a/b"},
+		{"GET", "/people/a%2Fparts", 200, "GET /people/{id} a/parts"},
+		{"GET", "/people/a%2Fparts/parts", 200, "GET /people/{id}/parts a/parts"},
+		{"GET", "/people/%257e", 200, "GET /people/{id} %7e"},
+		{"GET", "/people/%2e%2e", 404, ""},
+		{"GET", "/people/%2E%2E/parts", 404, ""},
+		{"GET", "/people/..%2f..%2fthings", 404, ""},
+		{"GET", "/people/a%2f..%2fb", 404, ""},
+		{"GET", "/people/a%2f%2fb", 404, ""},
+		{"GET", "/people/a%2f", 404, ""},
+		{"GET", "/people/%2f", 404, ""},
+		{"GET", "/people%2fa", 404, ""},
+		{"GET", "/%70eople/a%2fb", 404, ""},
+		{"GET", "/people/a%2fb/part%73", 404, ""},
+		{"GET", "/%70eople", 404, ""},
+		{"GET", "/People/a%2fb", 404, ""},
+		{"GET", "/people/a%2fb/", 404, ""},
+		{"PUT", "/people/a%2fb", 404, ""},
 	} {
 		res := do(c.method, c.path)
 		got := res.Header().Get("Allow")
@@ -73,6 +98,7 @@ func TestRouterTakesPathsWithParameters(t *testing.T) {
 				Required bool
 			}
 			Responses map[string]any
+			Security  []map[string][]string
 		}
 	}
 	if err := json.Unmarshal(do("GET", "/openapi.json").Body.Bytes(), &doc); err != nil {
@@ -85,8 +111,13 @@ func TestRouterTakesPathsWithParameters(t *testing.T) {
 	if p := doc.Paths["/things/{id}/parts/{part}"]["get"].Parameters; len(p) != 2 || p[1].Name != "part" {
 		t.Errorf("the document has %+v", p)
 	}
+	person := doc.Paths["/people"]["get"]
+	if p := person.Parameters; len(p) != 1 || p[0].Name != "limit" || p[0].In != "query" || p[0].Required || len(person.Security) != 1 || person.Security[0]["key"] == nil {
+		t.Errorf("the document has %+v", person)
+	}
 	page := do("GET", "/docs").Body.String()
-	for _, want := range []string{"<h3>In the path</h3>", "$URL/things/$ID/parts/$PART", "<h3>Answer 204 No Content</h3>", "<code>/things/{id}</code>"} {
+	for _, want := range []string{"<h3>In the path</h3>", "$URL/things/$ID/parts/$PART", "<h3>Answer 204 No Content</h3>", "<code>/things/{id}</code>",
+		"<h3>In the query</h3>", `-H &#34;X-API-Key: $KEY&#34;`, "an API key</a>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %s", want)
 		}

@@ -91,7 +91,7 @@ func TestDisabledUsersAreOutAtOnce(t *testing.T) {
 	s := testkit.Start(t)
 	id := s.SignUp(t, "mike@example.com")
 	p := logIn(t, s, "mike@example.com")
-	if _, err := s.App.Sessions.EndAll(t.Context(), id, func(u *store.User) { u.DisabledAt = s.Clock.Now() }); err != nil {
+	if _, err := s.App.Sessions.EndAll(t.Context(), id, func(u *store.User) error { u.DisabledAt = s.Clock.Now(); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	wantDead(t, s, p, "a disabled user")
@@ -110,7 +110,7 @@ func TestNoSessionForAStaleLogin(t *testing.T) {
 		want      error
 	}{
 		"disabled": {func(id string) error {
-			_, err := s.App.Sessions.EndAll(t.Context(), id, func(u *store.User) { u.DisabledAt = s.Clock.Now() })
+			_, err := s.App.Sessions.EndAll(t.Context(), id, func(u *store.User) error { u.DisabledAt = s.Clock.Now(); return nil })
 			return err
 		}, store.ErrConflict},
 		"ended": {func(id string) error {

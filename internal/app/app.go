@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/account"
+	"github.com/countersign-auth/countersign/internal/admin"
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/apikey"
 	"github.com/countersign-auth/countersign/internal/audit"
@@ -41,6 +42,7 @@ type App struct {
 	Audit     *audit.Log
 	Logins    *ratelimit.Logins
 	Passwords *withpassword.Service
+	Admin     *admin.Service
 	APIKeys   *apikey.Service
 
 	box    *seal.Box
@@ -89,6 +91,7 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if err := a.openLogins(keys); err != nil {
 		return nil, err
 	}
+	a.Admin = admin.New(admin.Config{Users: a.Store, Sessions: a.Sessions, Passwords: a.Passwords, Audit: a.Audit, Now: a.now})
 	a.APIKeys, err = apikey.New(apikey.Config{
 		Store: a.Store, Audit: a.Audit, Scopes: cfg.APIKeyScopes, Realm: realm, Proxies: api.Proxies(cfg.TrustedProxies), Log: log, Now: now,
 	})
@@ -147,6 +150,7 @@ func (a *App) Handler() (http.Handler, error) {
 		TokenParameter: a.Config.TokenQueryParameter, Now: a.now,
 	})
 	a.APIKeys.Routes(rt, a.Guard)
+	a.Admin.Routes(rt, admin.HTTP{Log: a.log, Guard: a.APIKeys.Guard(), Proxies: proxies, Realm: realm})
 	a.Tokens.Routes(rt)
 	if a.feed != nil {
 		a.feed.Routes(rt)

@@ -45,7 +45,7 @@ func TestKnownTokensEnd(t *testing.T) {
 			}
 		},
 		"disabled": func(t *testing.T, s *testkit.Server, user string, _ pair) {
-			if _, err := s.App.Sessions.EndAll(t.Context(), user, func(u *store.User) { u.DisabledAt = s.Clock.Now() }); err != nil {
+			if _, err := s.App.Sessions.EndAll(t.Context(), user, func(u *store.User) error { u.DisabledAt = s.Clock.Now(); return nil }); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -19,7 +19,7 @@ const module = "github.com/countersign-auth/countersign"
 var layers = [][]string{
 	{"cmd/countersign"},
 	{"internal/app"},
-	{"internal/transfer", "internal/archive", "internal/seed"},
+	{"internal/transfer", "internal/archive", "internal/seed", "internal/admin"},
 	{"internal/login/*", "internal/account", "internal/store/*", "internal/config"},
 	{"internal/login", "internal/apikey"},
 	{"internal/session"},

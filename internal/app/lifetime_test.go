@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/config"
+	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/testkit"
@@ -90,7 +91,7 @@ func endedFor(t *testing.T, clock *testkit.Clock, by, at *app.App, ttl time.Dura
 	t.Helper()
 	u, err := by.Store.UserByEmail(t.Context(), "mike@example.com")
 	if err != nil {
-		if u, err = by.Passwords.Create(t.Context(), "mike@example.com", testkit.Password); err != nil {
+		if u, err = by.Passwords.Create(t.Context(), withpassword.NewUser{Email: "mike@example.com", Password: testkit.Password}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -72,12 +72,25 @@ func New(events store.Events, log *slog.Logger, now func() time.Time) *Log {
 // When ctx ends first, Record returns its error and the event is still written: a client that hangs up in time must not
 // be able to keep what it tried out of the log.
 func (l *Log) Record(ctx context.Context, e store.Event) error {
-	e.Count = 1
-	b, err := l.enqueue(&e)
+	b, err := l.begin(ctx, e)
 	if err != nil {
 		return err
 	}
-	l.Say(ctx, e) // before the commit: if that fails, the line is all there is
+	return b.wait(ctx)
+}
+
+// begin has e written with the next batch.
+func (l *Log) begin(ctx context.Context, e store.Event) (*batch, error) {
+	e.Count = 1
+	b, err := l.enqueue(&e)
+	if err == nil {
+		l.Say(ctx, e) // before the commit: if that fails, the line is all there is
+	}
+	return b, err
+}
+
+// wait returns when the batch is written, or ctx ends.
+func (b *batch) wait(ctx context.Context) error {
 	select {
 	case <-b.done:
 		return b.err
@@ -99,17 +112,27 @@ func (l *Log) Stamp(e store.Event) (store.Event, error) {
 	return e, err
 }
 
-// Done records what has been done and is not taken back, whether its client still waits or not. That it cannot be recorded
-// is only logged: an answer that denies what was done helps nobody.
-func (l *Log) Done(ctx context.Context, e store.Event) {
+// Done records what has been done and is not taken back, whether its client still waits or not, in that order and with few
+// commits. That it cannot be recorded is only logged: an answer that denies what was done helps nobody.
+func (l *Log) Done(ctx context.Context, events ...store.Event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	if e.Result == "" {
-		e.Result = OK
+	batches := make([]*batch, len(events))
+	errs := make([]error, len(events))
+	for i, e := range events {
+		if e.Result == "" {
+			e.Result = OK
+		}
+		batches[i], errs[i] = l.begin(ctx, e)
 	}
-	if err := l.Record(ctx, e); err != nil {
-		l.log.LogAttrs(ctx, slog.LevelError, "what was done is not in the audit log", slog.String("kind", e.Kind),
-			slog.String("user", e.UserID), slog.String("request_id", e.RequestID), slog.Any("error", err))
+	for i, e := range events {
+		if errs[i] == nil {
+			errs[i] = batches[i].wait(ctx)
+		}
+		if errs[i] != nil {
+			l.log.LogAttrs(ctx, slog.LevelError, "what was done is not in the audit log", slog.String("kind", e.Kind),
+				slog.String("user", e.UserID), slog.String("request_id", e.RequestID), slog.Any("error", errs[i]))
+		}
 	}
 }
 

@@ -49,6 +49,22 @@ func ParseAddress(s string) (Address, error) {
 	return Address{Given: s, Key: local + "@" + host}, nil
 }
 
+// PrefixKey returns what the keys of addresses begin with that begin with prefix. A whole address has its key; of less, the
+// local part is mapped, and a domain beyond ASCII is not: half a label has no punycode that the whole would begin with.
+func PrefixKey(prefix string) string {
+	if address, err := ParseAddress(prefix); err == nil {
+		return address.Key
+	}
+	local, domain, found := strings.Cut(prefix, "@")
+	if key, err := canonicalLocal(local); err == nil {
+		local = key
+	}
+	if !found {
+		return strings.ToLower(local)
+	}
+	return strings.ToLower(local + "@" + domain)
+}
+
 // dotAtoms reports whether s is a dot-atom of RFC 5322, section 3.2.3, with RFC 6531's letters beyond ASCII.
 func dotAtoms(s string) bool {
 	if s == "" || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {

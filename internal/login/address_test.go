@@ -71,3 +71,23 @@ func FuzzParseAddress(f *testing.F) {
 		}
 	})
 }
+
+func TestPrefixKey(t *testing.T) {
+	t.Parallel()
+	for prefix, want := range map[string]string{
+		"":                    "",
+		"Mi":                  "mi",
+		"Mike@Ex":             "mike@ex",
+		"Mike@Example.com":    "mike@example.com",
+		"mike@B\u00fccher.de": "mike@xn--bcher-kva.de",
+		"\uff2dike":           "mike", // fullwidth
+		"\u212aate":           "kate", // the Kelvin sign
+		"no address":          "no address",
+		"@EXAMPLE.com":        "@example.com",
+		"\xff":                "\ufffd",
+	} {
+		if got := login.PrefixKey(prefix); got != want {
+			t.Errorf("%q: %q, want %q", prefix, got, want)
+		}
+	}
+}

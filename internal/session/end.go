@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -28,6 +30,9 @@ func (s *Service) List(ctx context.Context, user store.User) ([]store.Session, e
 // End ends those sessions of a user that which selects, with all their tokens. [store.ErrNotFound] says that the one session
 // asked for is not one of the user's.
 func (s *Service) End(ctx context.Context, userID string, which store.Which) error {
+	if id, err := uuid.Parse(which.Only); which.Only != "" && (err != nil || id.String() != which.Only) {
+		return store.ErrNotFound // nothing else is asked of the database
+	}
 	n, err := s.Store.EndSessions(ctx, userID, which, s.until(s.Now()))
 	if err != nil {
 		return fmt.Errorf("end sessions: %w", err)
@@ -52,8 +57,9 @@ func (s *Service) EndOwn(ctx context.Context, userID, session string) error {
 }
 
 // EndAll ends all that a user has of sessions and tokens, and what logins are about to make, and changes the user at the
-// same time. Change may be nil.
-func (s *Service) EndAll(ctx context.Context, userID string, change func(*store.User)) (store.User, error) {
+// same time. Change may be nil; when it returns an error, nothing is done, and that is returned. It may be called more than
+// once. A user that is returned with an error has been changed all the same.
+func (s *Service) EndAll(ctx context.Context, userID string, change func(*store.User) error) (store.User, error) {
 	for {
 		user, err := s.Store.User(ctx, userID)
 		if err != nil {
@@ -62,7 +68,9 @@ func (s *Service) EndAll(ctx context.Context, userID string, change func(*store.
 		ended := s.revocation(user)
 		user.Epoch, user.UpdatedAt = NewEpoch(), s.Now()
 		if change != nil {
-			change(&user)
+			if err := change(&user); err != nil {
+				return store.User{}, err
+			}
 		}
 		err = s.Store.UpdateUser(ctx, user, ended)
 		if errors.Is(err, store.ErrConflict) {

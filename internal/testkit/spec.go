@@ -94,14 +94,16 @@ func (sp *spec) responses(req *http.Request) map[string]any {
 	return responses
 }
 
-// path returns the path of the request as the document has it, which may have segments {name} that stand for any text.
+// path returns the path of the request as the document has it, which may have segments {name} that stand for any text, encoded slashes
+// included.
 func (sp *spec) path(req *http.Request) string {
 	paths, _ := sp.doc["paths"].(map[string]any)
-	if _, ok := paths[req.URL.Path]; ok {
-		return req.URL.Path
+	path := req.URL.EscapedPath()
+	if _, ok := paths[path]; ok {
+		return path
 	}
 	for template := range paths {
-		if covers(strings.Split(template, "/"), strings.Split(req.URL.Path, "/")) {
+		if covers(strings.Split(template, "/"), strings.Split(path, "/")) {
 			return template
 		}
 	}

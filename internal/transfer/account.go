@@ -2,10 +2,7 @@ package transfer
 
 import (
 	"errors"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -17,9 +14,6 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/password"
 )
-
-// maxID bounds the ids of other systems, in bytes: they stand in every token.
-const maxID = 255
 
 // idSpace is the space of the ids that are made out of addresses (RFC 9562, version 5). It must never change: a second run
 // would make every user once more.
@@ -68,7 +62,7 @@ func (i *importer) idOf(rec Record, address login.Address) (string, *refusal) {
 		return uuid.NewSHA1(idSpace, []byte(address.Key)).String(), nil
 	}
 	id := i.IDPrefix + rec.ID
-	if len(id) > maxID || !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !account.IsID(id) {
 		return "", &refusal{IDInvalid, ""}
 	}
 	return id, nil

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/login"
 )
 
@@ -80,7 +81,7 @@ func (i *importer) checkAccount(t *testing.T, rec Record) {
 	}
 	u := a.User
 	address, err := login.ParseAddress(u.Email)
-	if err != nil || address.Key != u.EmailKey || u.ID == "" || len(u.ID) > maxID || u.CreatedAt.Year() < 1970 || u.CreatedAt.Year() > 9999 {
+	if err != nil || address.Key != u.EmailKey || !account.IsID(u.ID) || u.CreatedAt.Year() < 1970 || u.CreatedAt.Year() > 9999 {
 		t.Errorf("%+v (%v)", u, err)
 	}
 	for _, object := range [][]byte{u.Data, u.AdminData} {

@@ -160,20 +160,24 @@ func (h *handler) changePassword(w http.ResponseWriter, r *http.Request, holder 
 // blocklistRetry is when to come back after a failed look into the blocklist: not at once, for somebody has to see to it.
 const blocklistRetry = time.Minute
 
-// explain says what a client may know of err.
-func (h *handler) explain(err error) error {
+func (h *handler) explain(err error) error { return Explain(err, h.Guard.Realm) }
+
+// Explain returns what a client may know of an error of a Service, with challenges of that realm, and other errors as they are.
+func Explain(err error, realm string) error {
 	var invalid *InvalidError
 	switch {
 	case errors.As(err, &invalid):
 		return problem.New(http.StatusUnprocessableEntity, "invalid_fields", "Some fields are not valid.").WithFields(invalid.Fields...)
 	case errors.Is(err, ErrTaken):
 		return problem.New(http.StatusConflict, "email_taken", "There is a user with this e-mail address already. Log in instead.")
+	case errors.Is(err, ErrIDTaken):
+		return problem.New(http.StatusConflict, "id_taken", "There is a user with this id already.")
 	case errors.Is(err, ErrNoPassword):
 		return problem.New(http.StatusConflict, "no_password", "This user has no password that could be changed.")
 	case errors.Is(err, ErrBlocklist):
 		return problem.New(http.StatusServiceUnavailable, "password_check_unavailable", "New passwords cannot be checked at this moment. Try again later.").
 			WithRetryAfter(blocklistRetry).WithCause(err)
 	default:
-		return login.Explain(err, h.Guard.Realm)
+		return login.Explain(err, realm)
 	}
 }

@@ -31,7 +31,7 @@ const createTimeout = 10 * time.Second
 //
 // With HideTaken there is no ErrTaken: the answer is a user like a new one, who does not exist.
 func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Client) (store.User, error) {
-	address, err := s.checkNew(email, pw)
+	address, err := s.CheckNew(email, pw)
 	if err != nil {
 		return store.User{}, err
 	}
@@ -50,7 +50,7 @@ func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Cli
 	hashed := time.Now()
 	var user store.User
 	if err == nil {
-		user, err = s.create(ctx, hash, address, client)
+		user, err = s.create(ctx, NewUser{Email: email, Password: pw, Client: client}, hash, address)
 	} else {
 		err = fmt.Errorf("sign up: %w", err)
 	}
@@ -65,7 +65,7 @@ func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Cli
 		return user, err
 	}
 	if errors.Is(err, ErrTaken) {
-		user, err = s.newUser(address)
+		user, err = s.newUser(NewUser{}, address)
 	}
 	if err == nil {
 		time.Sleep(hideStep - time.Since(hashed)%hideStep)
@@ -73,21 +73,35 @@ func (s *Service) SignUp(ctx context.Context, email, pw string, client login.Cli
 	return user, err
 }
 
-// Create makes a user for an operator, without a limit. Its errors are those of SignUp.
-func (s *Service) Create(ctx context.Context, email, pw string) (store.User, error) {
-	address, err := s.checkNew(email, pw)
+// NewUser is a user who is to be made.
+type NewUser struct {
+	Email, Password string
+	// ID is the id that the user is to have; empty makes one.
+	ID string
+	// Roles, Data and AdminData are the user's, as the store keeps them.
+	Roles           []string
+	Data, AdminData []byte
+	// Client is who asks for it, and Actor on whose behalf, for the event; both are empty for who signs up by themselves or
+	// where there is none.
+	Client login.Client
+	Actor  string
+}
+
+// Create makes a user for an operator, without a limit. Its errors are those of SignUp, and ErrIDTaken.
+func (s *Service) Create(ctx context.Context, n NewUser) (store.User, error) {
+	address, err := s.CheckNew(n.Email, n.Password)
 	if err != nil {
 		return store.User{}, err
 	}
-	hash, err := s.Hasher(password.Claim{}).Hash(ctx, pw)
+	hash, err := s.Hasher(claim(n.Client, "signup "+address.Key)).Hash(ctx, n.Password)
 	if err != nil {
 		return store.User{}, fmt.Errorf("sign up: %w", err)
 	}
-	return s.create(ctx, hash, address, login.Client{})
+	return s.create(ctx, n, hash, address)
 }
 
-// checkNew returns the address of a new user, or an [InvalidError].
-func (s *Service) checkNew(email, pw string) (login.Address, error) {
+// CheckNew returns the address of a new user, or an [InvalidError].
+func (s *Service) CheckNew(email, pw string) (login.Address, error) {
 	var invalid InvalidError
 	address, err := login.ParseAddress(email)
 	if err != nil {
@@ -103,42 +117,62 @@ func (s *Service) checkNew(email, pw string) (login.Address, error) {
 	return address, nil
 }
 
-func (s *Service) newUser(address login.Address) (store.User, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return store.User{}, err
-	}
+func (s *Service) newUser(n NewUser, address login.Address) (store.User, error) {
 	now := s.Now()
-	return store.User{ID: id.String(), Email: address.Given, EmailKey: address.Key, Epoch: session.NewEpoch(),
-		CreatedAt: now, UpdatedAt: now, Version: 1}, nil
+	u := store.User{
+		ID: n.ID, Email: address.Given, EmailKey: address.Key, Roles: n.Roles, Data: n.Data, AdminData: n.AdminData,
+		Epoch: session.NewEpoch(), CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	if u.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return store.User{}, err
+		}
+		u.ID = id.String()
+	}
+	return u, nil
 }
 
 // create writes the user, and an event of either outcome.
-func (s *Service) create(ctx context.Context, hash string, address login.Address, client login.Client) (store.User, error) {
-	user, err := s.newUser(address)
+func (s *Service) create(ctx context.Context, n NewUser, hash string, address login.Address) (store.User, error) {
+	user, err := s.newUser(n, address)
 	if err != nil {
 		return store.User{}, err
 	}
 	// From here on it is done to its end, whether the client still waits or not.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
-	event := s.event(client, address)
-	event.Result, event.UserID = audit.OK, user.ID
+	event := s.event(n.Client, address)
+	event.Result, event.UserID, event.Actor = audit.OK, user.ID, n.Actor
 	if event, err = s.Audit.Stamp(event); err != nil {
 		return store.User{}, fmt.Errorf("sign up: %w", err)
 	}
 	err = s.Users.CreateUser(ctx, user, Hashed(user, hash), event)
 	switch {
 	case errors.Is(err, store.ErrExists):
-		taken := s.event(client, address)
-		taken.Result, taken.Reason = audit.Failed, "email_taken"
-		s.Audit.Done(ctx, taken)
-		return store.User{}, ErrTaken
+		return store.User{}, s.taken(ctx, n, address)
 	case err != nil:
 		return store.User{}, fmt.Errorf("sign up: %w", err)
 	}
 	s.Audit.Say(ctx, event)
 	return user, nil
+}
+
+// taken records that a user could not be made, and returns why.
+func (s *Service) taken(ctx context.Context, n NewUser, address login.Address) error {
+	reason, why := "email_taken", ErrTaken
+	if n.ID != "" {
+		switch _, err := s.Users.User(ctx, n.ID); {
+		case err == nil:
+			reason, why = "id_taken", ErrIDTaken
+		case !errors.Is(err, store.ErrNotFound):
+			return fmt.Errorf("sign up: %w", err)
+		}
+	}
+	event := s.event(n.Client, address)
+	event.Result, event.Reason, event.Actor = audit.Failed, reason, n.Actor
+	s.Audit.Done(ctx, event)
+	return why
 }
 
 // refused counts a sign-up that was not begun, if that is what err says, and returns err.

@@ -23,6 +23,9 @@ const Method = "password"
 // ErrTaken says that the address belongs to a user already.
 var ErrTaken = errors.New("withpassword: the address is taken")
 
+// ErrIDTaken says that the id that a new user was to have belongs to a user already.
+var ErrIDTaken = errors.New("withpassword: the id is taken")
+
 // InvalidError says what is wrong with what somebody wanted to sign up with.
 type InvalidError struct{ Fields []problem.Field }
 
