@@ -281,11 +281,7 @@ func (d *draft) setPath() {
 		d.bad("path: has a character that some servers take for another")
 		return
 	}
-	bare := loose
-	if !below {
-		bare = withoutExtension(loose)
-	}
 	d.exact = pattern{strings.Split(base[1:], "/"), below}
 	d.loose = pattern{strings.Split(loose[1:], "/"), below}
-	d.bare = pattern{strings.Split(bare[1:], "/"), below}
+	d.bare = pattern{segments: strings.Split(withoutExtension(loose)[1:], "/")} // what is below matches loose, extension and all
 }
