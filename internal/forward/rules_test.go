@@ -155,6 +155,11 @@ func TestRulesThatAreWrong(t *testing.T) {
 	if _, err := forward.Parse([]byte("rules:\n" + strings.Repeat("- {path: /}\n", 1001))); err == nil {
 		t.Error("1001 rules are taken")
 	}
+	for _, deep := range []string{"[", "{a: ", "- ", "? ", "[{a: "} {
+		if _, err := forward.Parse([]byte("rules:\n  " + strings.Repeat(deep, 50_000))); err == nil || !strings.Contains(err.Error(), "line 2: is nested too deeply") {
+			t.Errorf("%q 50,000 times: %v", deep, err)
+		}
+	}
 	if _, err := forward.Parse([]byte("rules: [{path: /}]" + strings.Repeat("\n", 256<<10))); err == nil {
 		t.Error("a file of more than 256 KiB is taken")
 	}
