@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/passport"
@@ -27,6 +28,8 @@ type Config struct {
 	// Tokens knows the holders of access tokens, and Keys the owners of API keys; nil Keys means that there are none.
 	Tokens passport.Strategy[*token.Holder]
 	Keys   passport.Strategy[*passport.Principal]
+	// Cookies are those that Tokens looks at.
+	Cookies session.Cookies
 	// SignFor signs assertions, in the name of Issuer.
 	SignFor func(typ string, c jwt.Claims) (string, error)
 	Issuer  string

@@ -98,7 +98,9 @@ var variants = []func(rnd *rand.Rand, path string) string{
 	func(_ *rand.Rand, p string) string { return "/x/..;" + p },
 	func(_ *rand.Rand, p string) string { return "/" + p },
 	func(_ *rand.Rand, p string) string { return "/;x" + p },
-	func(_ *rand.Rand, p string) string { return strings.TrimPrefix(strings.ReplaceAll(p, "/", ";a=b/"), ";a=b") + ";c" },
+	func(_ *rand.Rand, p string) string {
+		return strings.TrimPrefix(strings.ReplaceAll(p, "/", ";a=b/"), ";a=b") + ";c"
+	},
 	func(_ *rand.Rand, p string) string { return strings.ReplaceAll(p, "k", "\u212a") },
 	func(_ *rand.Rand, p string) string { return strings.ReplaceAll(p, "s", "\u017f") },
 	func(_ *rand.Rand, p string) string { return strings.ReplaceAll(p, "i", "\u0131") },
