@@ -41,7 +41,7 @@ func read(r *http.Request) (*request, error) {
 	if !isMethod(q.method) || overrides(r.Header, q.method) {
 		return nil, errMethodNotPlain
 	}
-	if hasDisguise(r.Header) {
+	if redirects(r.Header, q) || hasDisguise(r.Header) {
 		return nil, errHeaderNotPlain
 	}
 	path, _, _ := strings.Cut(q.target, "?")
@@ -138,6 +138,19 @@ func overrides(h http.Header, method string) bool {
 	return false
 }
 
+// redirects reports whether a header asks the server behind the proxy to take the request for one of another path, as some
+// frameworks do that were made for servers which rewrite paths.
+func redirects(h http.Header, q *request) bool {
+	for _, name := range [...]string{"X-Original-Url", "X-Rewrite-Url"} {
+		for _, value := range h[name] {
+			if value != q.target && value != q.origin()+q.target {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // hasDisguise reports whether there is a header whose name, with underscores for hyphens, is one that a server behind the
 // proxy must not get from the client: CGI and its heirs make one of both spellings, and no proxy's rule for the one meets
 // the other.
@@ -146,9 +159,13 @@ func hasDisguise(h http.Header) bool {
 		if strings.IndexByte(name, '_') < 0 {
 			continue
 		}
-		switch name := strings.ToLower(strings.ReplaceAll(name, "_", "-")); {
-		case strings.HasPrefix(name, "x-user-"), name == "x-http-method-override", name == "x-http-method", name == "x-method-override":
+		switch name := strings.ToLower(strings.ReplaceAll(name, "_", "-")); name {
+		case "x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url":
 			return true
+		default:
+			if strings.HasPrefix(name, "x-user-") {
+				return true
+			}
 		}
 	}
 	return false
