@@ -36,8 +36,11 @@ type Config struct {
 	// CookieDomain is the domain whose hosts all get the cookies of browser sessions; empty for the one host that set them.
 	CookieDomain   string
 	TrustedProxies []netip.Prefix
-	TLS            TLS
-	AccessLog      bool
+	// RulesFile holds the rules of /forward-auth; empty means that everything needs somebody signed in. LoginURL is where
+	// it sends browsers.
+	RulesFile, LoginURL string
+	TLS                 TLS
+	AccessLog           bool
 	// MetricsListen is where metrics are served; empty for nowhere.
 	MetricsListen string
 	// InsecureNoLimits turns every limit on load and guessing off, for benchmarks.
