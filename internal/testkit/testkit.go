@@ -6,9 +6,6 @@
 package testkit
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -21,6 +18,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/config"
+	"github.com/countersign-auth/countersign/internal/testkit/hostile"
 )
 
 // Canary stands in every password of the tests. It must come back in no answer and no log line.
@@ -210,9 +208,5 @@ func (s *Server) Profile(t testing.TB, token string) *Response {
 
 // Forge returns a token of exactly this header and payload, signed by HMAC with SHA-256.
 func Forge(secret, header, payload string) string {
-	enc := base64.RawURLEncoding
-	signed := enc.EncodeToString([]byte(header)) + "." + enc.EncodeToString([]byte(payload))
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(signed))
-	return signed + "." + enc.EncodeToString(mac.Sum(nil))
+	return hostile.HMAC([]byte(secret), header, payload)
 }
