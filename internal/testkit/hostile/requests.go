@@ -151,18 +151,24 @@ func (target Target) methods() (list []Request) {
 
 // spellings are the path as other layers may read it, without a token.
 func (target Target) spellings() (list []Request) {
-	p := target.Path
+	for _, path := range Spellings(target.Host, target.Path) {
+		list = append(list, Request{Name: path, Raw: target.request("GET", path)})
+	}
+	return list
+}
+
+// Spellings returns request targets that some server takes for that path, which has two segments or more, and the path
+// itself with what may hide it.
+func Spellings(host, p string) []string {
 	first, rest, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")
 	letter := fmt.Sprintf("/%%%x%s", p[1], p[2:])
 	paths := []string{"/" + p, "//" + first + "//" + rest, "/./" + p[1:], "/" + first + "/./" + rest, "/" + first + "/x/../" + rest, "/x/.." + p, "/.." + p, "/" + strings.ToUpper(p[1:]),
 		"/" + strings.ToUpper(p[1:2]) + p[2:], p + "/", p + "//", p + "/.", p + "/x/..", letter, strings.ToUpper(letter[:4]) + letter[4:], "/%25" + letter[2:], "/" + first + "%2f" + rest, "/" + first + "%2F" + rest,
 		"/" + first + "%252f" + rest, "/" + first + "%5c" + rest, "/" + first + `\` + rest, `\` + p[1:], "/%2e" + p, "/%2e%2e" + p, "/" + first + "/%2e/" + rest, "/" + first + "/x/%2e%2e/" + rest,
 		p + "%00", p + "%20", p + "%0a", p + ";x", p + ";x=1", "/;x" + p, "/" + first + ";/" + rest, p + "?", p + "??", p + "?x=/healthz", p + "#", p + "#/healthz", p + "%23", p + "%3f", p + ".", p + ".json",
-		p + "%c0%af", "/%c0%ae%c0%ae" + p, "/" + first + "%e2%81%84" + rest, "http://" + target.Host + p, "http://" + target.Host + "/" + p, "http://evil.example" + p, "http://" + target.Host + "@evil.example" + p,
-		"https://" + target.Host + p, p[1:], "?" + p, "*", "/healthz/.." + p, "/healthz/..;" + p, "/healthz%2f.." + p, "/" + p + "/../../" + p[1:]}
+		p + "%c0%af", "/%c0%ae%c0%ae" + p, "/" + first + "%e2%81%84" + rest, "http://" + host + p, "http://" + host + "/" + p, "http://evil.example" + p, "http://" + host + "@evil.example" + p,
+		"https://" + host + p, p[1:], "?" + p, "*", "/healthz/.." + p, "/healthz/..;" + p, "/healthz%2f.." + p, "/" + p + "/../../" + p[1:], "/auth/.." + p, "/auth/%2e%2e" + p, "/auth/..%2f" + p[1:], "/auth//.." + p,
+		p + "%09", p + "%5c", p + "/%2e", "/\u017f" + p[1:], "http://" + host + "?" + p, "http:/" + p, "//" + host + p}
 	slices.Sort(paths)
-	for _, path := range slices.Compact(paths) {
-		list = append(list, Request{Name: path, Raw: target.request("GET", path)})
-	}
-	return list
+	return slices.Compact(paths)
 }
