@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
@@ -30,8 +31,24 @@ type Config struct {
 	Proxies Proxies
 	// HTTPS says that clients reach the server by TLS, for Strict-Transport-Security.
 	HTTPS bool
+	// Beside answers what is for it in place of the routes.
+	Beside *Mount
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// Mount is a handler beside the routes, for requests that are not about this server. What protects the routes is not for
+// it: no CORS, no refusal of other origins, no rule for the spelling of paths. It gets each path as it was sent.
+type Mount struct {
+	// Path is where it is, with all below. Other spellings of it are left to the routes.
+	Path    string
+	Handler http.Handler
+}
+
+// takes reports whether a request with that target is for the mount.
+func (m *Mount) takes(target string) bool {
+	behind, ok := strings.CutPrefix(target, m.Path)
+	return ok && (behind == "" || behind[0] == '/' || behind[0] == '?')
 }
 
 // Wrap returns next behind the middleware.
@@ -91,6 +108,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.log(r, rec, start)
 		}
 	}()
+	if f.cfg.Beside != nil && f.cfg.Beside.takes(r.RequestURI) {
+		f.cfg.Beside.Handler.ServeHTTP(rec, r)
+		return
+	}
 	f.next.ServeHTTP(rec, r)
 }
 

@@ -31,6 +31,9 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return client
 }
 
+// Sent reports whether one of them sent r.
+func (p Proxies) Sent(r *http.Request) bool { return p.trust(addrOf(r)) }
+
 // parseHop accepts an address with or without a port, as different proxies write it.
 func parseHop(s string) (netip.Addr, error) {
 	if ap, err := netip.ParseAddrPort(s); err == nil {
@@ -51,7 +54,7 @@ func (p Proxies) trust(a netip.Addr) bool {
 
 // requestID returns the id that a trusted proxy gave the request, or else a new one.
 func (f *front) requestID(r *http.Request) string {
-	if id := r.Header.Get("X-Request-Id"); id != "" && f.cfg.Proxies.trust(addrOf(r)) && plainID(id) {
+	if id := r.Header.Get("X-Request-Id"); id != "" && f.cfg.Proxies.Sent(r) && plainID(id) {
 		return id
 	}
 	return rand.Text()

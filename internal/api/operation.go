@@ -39,6 +39,8 @@ type Operation struct {
 	OKType string
 	// NotModified says that a request that names what it has in If-None-Match may be answered 304.
 	NotModified bool
+	// Redirects says that a request may be answered 302.
+	Redirects bool
 	// Problems are the statuses of the errors that the route answers, beside those that every route may answer.
 	Problems []int
 }
@@ -73,6 +75,9 @@ func (op *Operation) build(schemas huma.Registry) *huma.Operation {
 	}
 	if op.NotModified {
 		out.Responses["304"] = &huma.Response{Description: http.StatusText(http.StatusNotModified)}
+	}
+	if op.Redirects {
+		out.Responses["302"] = &huma.Response{Description: http.StatusText(http.StatusFound)}
 	}
 	if op.Body != nil {
 		body := content("application/json", schemaOf(schemas, op.Body))

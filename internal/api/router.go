@@ -57,8 +57,13 @@ func (rt *Router) Handle(op *Operation, h http.Handler) {
 	}
 	slices.Sort(rt.methods)
 	if !op.Hidden {
-		rt.doc.AddOperation(op.build(rt.doc.Components.Schemas))
+		rt.Describe(op)
 	}
+}
+
+// Describe adds a route to the OpenAPI document that a [Mount] answers.
+func (rt *Router) Describe(op *Operation) {
+	rt.doc.AddOperation(op.build(rt.doc.Components.Schemas))
 }
 
 // ServeHTTP implements [http.Handler]. A path that is not in its plain form, such as //user/profile, is unknown:

@@ -141,13 +141,18 @@ func (a *App) Handler() (http.Handler, error) {
 	if a.feed != nil {
 		a.feed.Routes(rt)
 	}
+	forwardAuth, err := a.forwardAuth(proxies)
+	if err != nil {
+		return nil, err
+	}
+	beside := forwardAuth.Routes(rt)
 	a.healthRoutes(rt)
 	if err := rt.ServeDocs(); err != nil {
 		return nil, err
 	}
 	return api.Wrap(api.Config{
 		Log: a.log, AccessLog: a.Config.AccessLog, Origins: a.Config.CORSOrigins, Proxies: proxies,
-		HTTPS: a.Config.TLS.CertFile != "", Now: a.now,
+		HTTPS: a.Config.TLS.CertFile != "", Beside: beside, Now: a.now,
 	}, rt)
 }
 

@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"cmd/countersign"},
 	{"internal/app"},
 	{"internal/transfer", "internal/archive", "internal/seed"},
-	{"internal/login/*", "internal/account", "internal/store/*", "internal/config"},
+	{"internal/login/*", "internal/account", "internal/forward", "internal/store/*", "internal/config"},
 	{"internal/login"},
 	{"internal/session"},
 	{"internal/token"},

@@ -32,8 +32,11 @@ type Config struct {
 	SignupHideTaken bool
 	CORSOrigins     []string
 	TrustedProxies  []netip.Prefix
-	TLS             TLS
-	AccessLog       bool
+	// RulesFile holds the rules of /forward-auth; empty means that everything needs somebody signed in. LoginURL is where
+	// it sends browsers.
+	RulesFile, LoginURL string
+	TLS                 TLS
+	AccessLog           bool
 	// MetricsListen is where metrics are served; empty for nowhere.
 	MetricsListen string
 	// InsecureNoLimits turns every limit on load and guessing off, for benchmarks.

@@ -77,6 +77,9 @@ func (c *Config) Validate() (problems []error) {
 			bad("cors.origins: %q: %w", o, err)
 		}
 	}
+	if c.LoginURL != "" && !isLoginURL(c.LoginURL) {
+		bad("login_url: must be a URL such as https://auth.example.com/login, or a path such as /auth/login")
+	}
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
 		bad("tls.cert_file and tls.key_file: set both, or neither")
 	}
@@ -158,6 +161,19 @@ func checkOrigin(s string, pathAllowed bool) error {
 	return nil
 }
 
+// isLoginURL reports whether browsers can be sent to s with a parameter return_to behind it: an absolute URL, or a path that
+// no browser takes for one of another host.
+func isLoginURL(s string) bool {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil, u.User != nil, strings.Contains(s, "#"), u.Query().Has("return_to"), strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' }):
+		return false
+	case u.IsAbs():
+		return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
+	}
+	return strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//")
+}
+
 // Warnings says in words what is dangerous in the settings in force.
 func (c *Config) Warnings() (warnings []string) {
 	if n := len(c.JWT.Secret); n > 0 && n < MinSecret {
@@ -180,6 +196,9 @@ func (c *Config) Warnings() (warnings []string) {
 		if p.Bits() == 0 {
 			warnings = append(warnings, "trusted_proxies holds every address: any client can claim to be any other")
 		}
+	}
+	if c.RulesFile != "" && len(c.TrustedProxies) == 0 {
+		warnings = append(warnings, "rules_file is set, and trusted_proxies is not: /forward-auth answers nobody")
 	}
 	if c.Password.Algorithm == "bcrypt" && c.Password.BcryptCost > 12 {
 		warnings = append(warnings, fmt.Sprintf("password.bcrypt_cost is %d: a login takes seconds, and few can be made at once", c.Password.BcryptCost))

@@ -88,6 +88,9 @@ func (g *Guard) guard(from ...bearer.Extractor) (e entrance, err error) {
 // Cache holds the tokens that were let through, so that one that comes again need not be verified. Its numbers are metrics.
 func (g *Guard) Cache() *bearer.Cache[*token.Holder] { return g.cache }
 
+// Strategy is what Protect asks of a request, for what decides itself how it answers. Its info is the *jwt.Token.
+func (g *Guard) Strategy() passport.Strategy[*token.Holder] { return g.plain.Strategy }
+
 // Founding lets requests through as Protect does, and takes a token in the query too. The token and the holder are
 // remembered for others: next must not change them.
 func (g *Guard) Founding(next func(w http.ResponseWriter, r *http.Request, t *jwt.Token, holder *token.Holder)) http.Handler {
