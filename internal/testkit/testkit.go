@@ -37,8 +37,9 @@ type Server struct {
 	Addr  string
 	Clock *Clock
 
-	spec *spec
-	log  Log
+	server *http.Server
+	spec   *spec
+	log    Log
 }
 
 // Start runs a server with these settings, each as key=value, until the test ends.
@@ -62,14 +63,13 @@ func Start(t testing.TB, settings ...string) *Server {
 	if s.App, err = app.Open(t.Context(), cfg, s.Addr, log, s.Clock.Now); err != nil {
 		t.Fatal(err)
 	}
-	server, err := s.App.Server(t.Context())
-	if err != nil {
+	if s.server, err = s.App.Server(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = server.Serve(listener) }() // ends with Close
+	go func() { _ = s.server.Serve(listener) }() // ends with Close
 	stop := s.App.Start(t.Context())
 	t.Cleanup(func() {
-		_ = server.Close()
+		s.Stop()
 		stop()
 		if err := s.App.Close(); err != nil {
 			t.Error(err)
@@ -81,6 +81,9 @@ func Start(t testing.TB, settings ...string) *Server {
 	s.spec = loadSpec(t, s)
 	return s
 }
+
+// Stop ends the listener and all connections, as the end of the process would.
+func (s *Server) Stop() { _ = s.server.Close() }
 
 // Log returns what the server has logged so far.
 func (s *Server) Log() string { return s.log.String() }

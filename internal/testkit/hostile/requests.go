@@ -168,7 +168,7 @@ func Spellings(host, p string) []string {
 		p + "%00", p + "%20", p + "%0a", p + ";x", p + ";x=1", "/;x" + p, "/" + first + ";/" + rest, p + "?", p + "??", p + "?x=/healthz", p + "#", p + "#/healthz", p + "%23", p + "%3f", p + ".", p + ".json",
 		p + "%c0%af", "/%c0%ae%c0%ae" + p, "/" + first + "%e2%81%84" + rest, "http://" + host + p, "http://" + host + "/" + p, "http://evil.example" + p, "http://" + host + "@evil.example" + p,
 		"https://" + host + p, p[1:], "?" + p, "*", "/healthz/.." + p, "/healthz/..;" + p, "/healthz%2f.." + p, "/" + p + "/../../" + p[1:], "/auth/.." + p, "/auth/%2e%2e" + p, "/auth/..%2f" + p[1:], "/auth//.." + p,
-		p + "%09", p + "%5c", p + "/%2e", "/\u017f" + p[1:], "http://" + host + "?" + p, "http:/" + p, "//" + host + p}
+		p + "%09", p + "%5c", p + "/%2e", strings.Replace(p, "s", "%c5%bf", 1), strings.Replace(p, "s", "\u017f", 1), "http://" + host + "?" + p, "http:/" + p, "//" + host + p}
 	slices.Sort(paths)
 	return slices.Compact(paths)
 }

@@ -53,7 +53,7 @@ func configureCaddy(dir, bin, addr string, s Servers) (argv []string, err error)
 	host, port, _ := strings.Cut(addr, ":")
 	changes := append(s.behind(),
 		"order request_header", "admin off\n\tauto_https off\n\tdefault_bind "+host+"\n\torder request_header",
-		APIHost+" {", "http://"+APIHost+":"+port+" {", AppHost+" {", "http://"+AppHost+":"+port+" {")
+		APIHost+" {", "http://"+APIHost+":"+port+" {", AppHost+" {", "http://"+AppHost+":"+port+" {", "\n:443 {", "\nhttp://:"+port+" {")
 	file := filepath.Join(dir, "Caddyfile")
 	if err := adapt("caddy/Caddyfile", file, changes...); err != nil {
 		return nil, err
