@@ -135,7 +135,7 @@ func leads(got *seen, path string) bool {
 // identity looks at what a site gets to know.
 func (s *stage) identity(t *testing.T, p *proxytest.Proxy) {
 	for name, credential := range map[string]string{"bearer": bearer(s.target.Good), "cookie": "Cookie: big=" + strings.Repeat("x", 7000) + "; " + s.target.Cookie + "=" + s.target.Good} {
-		got := got(ask(t, p, proxytest.APIHost, "GET /orders/7?a=%2F&b", credential))
+		got := got(ask(t, p, proxytest.APIHost, "GET /orders/a%2Cb%C3%A9?a=%2F&b", credential))
 		if got == nil {
 			t.Errorf("%s: is not let through", name)
 			continue
@@ -143,7 +143,7 @@ func (s *stage) identity(t *testing.T, p *proxytest.Proxy) {
 		if got.Header.Get("X-User-Id") != s.user || got.Header.Get("X-User-Email") != "target@example.com" || got.Header.Get("X-User-Roles") != "" {
 			t.Errorf("%s: %v", name, got.Header)
 		}
-		if got.Target != "/orders/7?a=%2F&b" || got.Host != proxytest.APIHost || got.Header.Get("X-Forwarded-Host") != proxytest.APIHost || got.Header.Get("X-Forwarded-For") != "127.0.0.1" {
+		if got.Target != "/orders/a%2Cb%C3%A9?a=%2F&b" || got.Host != proxytest.APIHost || got.Header.Get("X-Forwarded-Host") != proxytest.APIHost || got.Header.Get("X-Forwarded-For") != "127.0.0.1" {
 			t.Errorf("%s: %+v", name, got)
 		}
 		parts := strings.Split(got.Header.Get("X-User-Assertion"), ".")
