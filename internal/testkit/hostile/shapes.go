@@ -72,7 +72,7 @@ func (f *forger) encrypted() (list []token) {
 		list = append(list, token{"JWE " + header, b64(header) + ".AA.AA.AA.AA"}, token{"JWE without key " + header, b64(header) + "..AA.AA.AA"})
 	}
 	return append(list, token{"zipped claims", f.sign(f.headerWith("zip", `"DEF"`), string(f.deflated(claims)))},
-		token{"200 MB zipped", b64(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`) + ".AA.AA." + b64(f.deflated(make([]byte, 200<<20))) + ".AA"})
+		token{"32 MB zipped", b64(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`) + ".AA.AA." + b64(f.deflated(make([]byte, 32<<20))) + ".AA"})
 }
 
 func (f *forger) deflated(data []byte) []byte {
@@ -107,12 +107,12 @@ func (f *forger) bombs() (list []token) {
 		add(fmt.Sprint(n, " deep claims"), f.sign(f.headerWith(), f.claimsWith("x", strings.Repeat("[", n)+strings.Repeat("]", n))))
 		add(fmt.Sprint(n, " deep objects"), f.sign(f.headerWith(), f.claimsWith("x", strings.Repeat(`{"a":`, n)+"1"+strings.Repeat("}", n))))
 		add(fmt.Sprint(n, " deep header"), f.sign(f.headerWith("x", strings.Repeat("[", n)+strings.Repeat("]", n)), f.claimsWith()))
-		add(fmt.Sprint(n, " members"), f.sign(f.headerWith(), "{"+many(n, `"m%d":1,`)+f.claimsWith()[1:]))
-		add(fmt.Sprint(n, " members of the header"), f.sign("{"+many(n, `"m%d":1,`)+f.headerWith()[1:], f.claimsWith()))
 		add(fmt.Sprint(n, " in crit"), f.sign(f.headerWith("crit", `["x"`+many(n, `,"c%d"`)+`]`), f.claimsWith()))
 		add(fmt.Sprint(n, " audiences"), f.sign(f.headerWith(), f.claimsWith("aud", `["a"`+strings.Repeat(`,"a"`, n)+`]`)))
 		add(fmt.Sprint(n, " digits"), f.sign(f.headerWith(), f.claimsWith("exp", strings.Repeat("9", n))))
 	}
+	add("20,000 members", f.sign(f.headerWith(), "{"+many(20_000, `"m%d":1,`)+f.claimsWith()[1:]))
+	add("20,000 members of the header", f.sign("{"+many(20_000, `"m%d":1,`)+f.headerWith()[1:], f.claimsWith()))
 	add("100,000 dots", strings.Repeat(".", 100_000))
 	add("1 MB signature", f.good+strings.Repeat("A", 1<<20))
 	return list
