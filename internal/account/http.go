@@ -104,7 +104,7 @@ func (cfg HTTP) profile(w http.ResponseWriter, r *http.Request, t *jwt.Token, ho
 		Message: welcome,
 		User:    ProfileUser{ID: holder.ID, Email: holder.Email},
 	}
-	if !session.HasCookie(r) { // no script shall read what is in a cookie
+	if !cfg.Sessions.Cookies.Carried(r) { // no script shall read what is in a cookie
 		p.Token = t.Compact()
 	}
 	api.AppendedJSON(w, p)
@@ -221,7 +221,7 @@ func (cfg HTTP) remove(w http.ResponseWriter, r *http.Request, holder *token.Hol
 	case !errors.Is(err, store.ErrNotFound): // that another request has deleted it is what was wanted
 		return err
 	}
-	session.ClearCookies(w, r)
+	cfg.Sessions.Cookies.Clear(w, r)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -243,7 +243,7 @@ func (cfg HTTP) end(w http.ResponseWriter, r *http.Request, holder *token.Holder
 	}
 	cfg.Audit.Done(ctx, cfg.event(w, r, holder, "session", "ended"))
 	if id == holder.Session {
-		session.ClearCookies(w, r)
+		cfg.Sessions.Cookies.Clear(w, r)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -79,3 +79,54 @@ func TestBrowserKeepsASessionInCookies(t *testing.T) {
 		t.Errorf("after the logout: %+v", got)
 	}
 }
+
+// Two hosts of one site, each mapped to the server by a proxy: a browser session belongs to the host that it began at, and
+// with cookie.domain to both.
+func TestBrowserSessionOnTwoHosts(t *testing.T) {
+	const domain = "site.localhost"
+	for name, tt := range map[string]struct {
+		settings  []string
+		elsewhere int
+	}{
+		"of one host":      {nil, http.StatusUnauthorized},
+		"of cookie.domain": {[]string{"cookie.domain=" + domain}, http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tab := openTab(t)
+			s := testkit.Start(t, tt.settings...)
+			s.SignUp(t, "mike@example.com")
+			if _, err := chromedp.Call(tab, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true}); err != nil {
+				t.Fatal(err)
+			}
+			port := s.URL[strings.LastIndex(s.URL, ":"):]
+			here, there := "http://a."+domain+port+"/docs", "http://b."+domain+port+"/docs"
+
+			do(t, tab, chromedp.Navigate(here))
+			form := `new URLSearchParams({email: "mike@example.com", password: "` + testkit.Password + `", session: "cookie"})`
+			if got := fetch(t, tab, "/login", `{method: "POST", body: `+form+`}`); got.Status != http.StatusOK || got.Cookie != "" {
+				t.Fatalf("login: %+v", got)
+			}
+			profile := func(at string) int {
+				do(t, tab, chromedp.Navigate(at))
+				return fetch(t, tab, "/user/profile", `{}`).Status
+			}
+			if got := profile(here); got != http.StatusOK {
+				t.Errorf("where the login was: %d", got)
+			}
+			if got := profile(there); got != tt.elsewhere {
+				t.Errorf("at the other host: %d, want %d", got, tt.elsewhere)
+			}
+			// What ends it ends it where it is: the cookies of both hosts are gone, and so is the session.
+			if got := fetch(t, tab, "/logout", `{method: "POST"}`); (got.Status == http.StatusNoContent) != (tt.elsewhere == http.StatusOK) {
+				t.Errorf("logout at the other host: %+v", got)
+			}
+			want := http.StatusOK
+			if tt.elsewhere == http.StatusOK {
+				want = http.StatusUnauthorized
+			}
+			if got := profile(here); got != want {
+				t.Errorf("after the logout at the other host: %d, want %d", got, want)
+			}
+		})
+	}
+}

@@ -13,8 +13,11 @@ func (a *App) forwardAuth(proxies api.Proxies) (*forward.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules_file: %w", err)
 	}
+	for _, warning := range rules.Warnings() {
+		a.log.Warn("rules_file: " + warning)
+	}
 	return forward.New(forward.Config{
-		Rules: rules, Proxies: proxies, Tokens: a.Guard.Strategy(), SignFor: a.Tokens.SignFor, Issuer: a.issuer, Realm: realm,
+		Rules: rules, Proxies: proxies, Tokens: a.Guard.Strategy(), Cookies: a.Guard.Cookies, SignFor: a.Tokens.SignFor, Issuer: a.issuer, Realm: realm,
 		LoginURL: a.Config.LoginURL, Origins: a.Config.CORSOrigins, Log: a.log, Now: a.now,
 	})
 }

@@ -22,9 +22,9 @@ func (a *App) openSessions(ctx context.Context, keys func(purpose string) []byte
 	if a.feed, err = a.openFeed(keys("feed padding")); err != nil {
 		return err
 	}
-	limits := a.Config.Session
+	limits, cookies := a.Config.Session, session.Cookies{Domain: a.Config.CookieDomain}
 	a.Sessions, err = session.New(session.Config{
-		Store: a.Store, Tokens: a.Tokens, Revoked: a.Revoked, Audit: a.Audit, Key: keys("refresh"), Log: a.log, Now: a.now,
+		Store: a.Store, Tokens: a.Tokens, Revoked: a.Revoked, Audit: a.Audit, Key: keys("refresh"), Cookies: cookies, Log: a.log, Now: a.now,
 		Limits: session.Limits{
 			Idle: limits.Idle, Max: limits.Max, Brief: limits.Brief, PerUser: limits.PerUser,
 			Grace: limits.RefreshGrace, Fresh: limits.Fresh,
@@ -35,7 +35,7 @@ func (a *App) openSessions(ctx context.Context, keys func(purpose string) []byte
 	}
 	a.Guard, err = session.NewGuard(session.GuardConfig{
 		Users: a.Store, Tokens: a.Tokens, Revoked: a.Revoked, Fresh: a.Config.Session.Fresh, Realm: realm,
-		TokenParameter: a.Config.TokenQueryParameter, Log: a.log, Now: a.now,
+		TokenParameter: a.Config.TokenQueryParameter, Cookies: cookies, Log: a.log, Now: a.now,
 	})
 	return err
 }

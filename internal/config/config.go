@@ -31,7 +31,9 @@ type Config struct {
 	// SignupHideTaken makes a sign-up with a taken address look like any other.
 	SignupHideTaken bool
 	CORSOrigins     []string
-	TrustedProxies  []netip.Prefix
+	// CookieDomain is the domain whose hosts all get the cookies of browser sessions; empty for the one host that set them.
+	CookieDomain   string
+	TrustedProxies []netip.Prefix
 	// RulesFile holds the rules of /forward-auth; empty means that everything needs somebody signed in. LoginURL is where
 	// it sends browsers.
 	RulesFile, LoginURL string

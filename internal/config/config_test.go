@@ -59,6 +59,28 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 }
 
+// Browsers refuse a cookie for a domain that the server is not in.
+func TestCookieDomain(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		domain, issuer string
+		good           bool
+	}{
+		{"example.com", "https://auth.example.com", true},
+		{"example.com", "https://example.com:8443", true},
+		{"example.com", "https://notexample.com", false},
+		{"auth.example.com", "https://example.com", false},
+	} {
+		c, _, err := config.Load(config.Sources{Environ: []string{"COUNTERSIGN_COOKIE_DOMAIN=" + tt.domain, "COUNTERSIGN_ISSUER=" + tt.issuer}})
+		if (err == nil) != tt.good {
+			t.Errorf("%s at %s: %v", tt.domain, tt.issuer, err)
+		}
+		if err == nil && !strings.Contains(strings.Join(c.Warnings(), "\n"), "every host below example.com") {
+			t.Errorf("%s: no warning: %q", tt.domain, c.Warnings())
+		}
+	}
+}
+
 // A secret that signs is either shared, or of no use to services.
 func TestHS256Warns(t *testing.T) {
 	t.Parallel()
@@ -128,6 +150,12 @@ func TestInvalidValues(t *testing.T) {
 		{"SERVICE_NAME=two\nlines", "on one line"},
 		{"SERVICE_NAME=" + strings.Repeat("x", 65), "at most 64 characters"},
 		{"SERVICE_NAME=- -", "must be a name"},
+		{"COOKIE_DOMAIN=.example.com", "cookie.domain: must be a domain"},
+		{"COOKIE_DOMAIN=com", "cookie.domain: must be a domain"},
+		{"COOKIE_DOMAIN=Example.com", "cookie.domain: must be a domain"},
+		{"COOKIE_DOMAIN=example.com:443", "cookie.domain: must be a domain"},
+		{"COOKIE_DOMAIN=10.0.0.1", "cookie.domain: must be a domain"},
+		{"COOKIE_DOMAIN=a..example.com", "cookie.domain: must be a domain"},
 		{"CORS_ORIGINS=*", "must be a URL"},
 		{"CORS_ORIGINS=null", "must be a URL"},
 		{"CORS_ORIGINS=https://A.example", "lower case"},

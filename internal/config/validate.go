@@ -72,6 +72,11 @@ func (c *Config) Validate() (problems []error) {
 	if c.Password.MinLength < 1 || c.Password.MinLength > 64 {
 		bad("password.min_length: must be between 1 and 64")
 	}
+	if c.CookieDomain != "" {
+		if err := checkCookieDomain(c.CookieDomain, c.Issuer); err != nil {
+			bad("cookie.domain: %w", err)
+		}
+	}
 	for _, o := range c.CORSOrigins {
 		if err := checkOrigin(o, false); err != nil {
 			bad("cors.origins: %q: %w", o, err)
@@ -174,6 +179,22 @@ func isLoginURL(s string) bool {
 	return strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//")
 }
 
+// checkCookieDomain accepts a domain that the issuer's host is, or is below.
+func checkCookieDomain(domain, issuer string) error {
+	label := func(r rune) bool { return r == '.' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' }
+	switch {
+	case strings.Trim(domain, ".-") != domain, strings.ContainsFunc(domain, func(r rune) bool { return !label(r) }),
+		strings.Contains(domain, ".."), net.ParseIP(domain) != nil, !strings.Contains(domain, ".") && domain != "localhost":
+		return errors.New("must be a domain such as example.com, in lower case and ASCII, without a port")
+	case issuer == "":
+		return nil
+	}
+	if u, err := url.Parse(issuer); err == nil && u.Hostname() != domain && !strings.HasSuffix(u.Hostname(), "."+domain) {
+		return errors.New("must be the issuer's host or a domain above it, or browsers refuse the cookies")
+	}
+	return nil
+}
+
 // Warnings says in words what is dangerous in the settings in force.
 func (c *Config) Warnings() (warnings []string) {
 	if n := len(c.JWT.Secret); n > 0 && n < MinSecret {
@@ -202,6 +223,9 @@ func (c *Config) Warnings() (warnings []string) {
 	}
 	if c.Password.Algorithm == "bcrypt" && c.Password.BcryptCost > 12 {
 		warnings = append(warnings, fmt.Sprintf("password.bcrypt_cost is %d: a login takes seconds, and few can be made at once", c.Password.BcryptCost))
+	}
+	if c.CookieDomain != "" {
+		warnings = append(warnings, fmt.Sprintf("cookie.domain is set: every host below %s is given the tokens of browsers, and can log a browser in as somebody else", c.CookieDomain))
 	}
 	if c.SignupHideTaken {
 		warnings = append(warnings, "signup.hide_taken is set, and no mail is sent yet: who signs up with a taken address is not told")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/passport"
@@ -27,6 +28,8 @@ type Config struct {
 	// Tokens knows the holders of access tokens, and Keys the owners of API keys; nil Keys means that there are none.
 	Tokens passport.Strategy[*token.Holder]
 	Keys   passport.Strategy[*passport.Principal]
+	// Cookies are those that Tokens looks at.
+	Cookies session.Cookies
 	// SignFor signs assertions, in the name of Issuer.
 	SignFor func(typ string, c jwt.Claims) (string, error)
 	Issuer  string
@@ -88,6 +91,13 @@ func (h *Handler) Routes(rt *api.Router) *api.Mount {
 	return &api.Mount{Path: mount, Handler: h}
 }
 
+// The codes of answers to a caller who is known and not enough, as package passport and RFC 6750 and RFC 9470 name them.
+const (
+	codeRole  = "insufficient_role"
+	codeScope = "insufficient_scope"
+	codeFresh = "insufficient_user_authentication"
+)
+
 var (
 	errUntrusted = problem.New(http.StatusForbidden, "untrusted_proxy",
 		"Only the proxies that trusted_proxies lists are answered here.")
@@ -105,7 +115,7 @@ var (
 	errCrossOrigin = problem.New(http.StatusForbidden, "cross_origin",
 		"This request comes with a cookie from a page of another origin.")
 	errSeveral = problem.New(http.StatusBadRequest, "invalid_request", "The request has more than one token; send exactly one.")
-	errRole    = problem.New(http.StatusForbidden, passport.CodeInsufficientRole, "This needs a role that the user does not have.")
+	errRole    = problem.New(http.StatusForbidden, codeRole, "This needs a role that the user does not have.")
 )
 
 var (
@@ -202,17 +212,17 @@ func (h *Handler) meet(found []Match, who *caller) error {
 
 func (h *Handler) errScope(scopes []string) error {
 	const detail = "This needs a scope that the credentials do not have."
-	challenge := problem.BearerError(h.Realm, passport.CodeInsufficientScope, detail)
+	challenge := problem.BearerError(h.Realm, codeScope, detail)
 	challenge.Params = append(challenge.Params, problem.Param{Name: "scope", Value: strings.Join(scopes, " ")})
-	return problem.New(http.StatusForbidden, passport.CodeInsufficientScope, detail).WithChallenges(challenge)
+	return problem.New(http.StatusForbidden, codeScope, detail).WithChallenges(challenge)
 }
 
 // errFresh asks for a login with the challenge of RFC 9470, section 3.
 func (h *Handler) errFresh(fresh time.Duration) error {
 	const detail = "This needs a login of a short while ago. Log in again."
-	challenge := problem.BearerError(h.Realm, passport.CodeInsufficientAuthentication, detail)
+	challenge := problem.BearerError(h.Realm, codeFresh, detail)
 	challenge.Params = append(challenge.Params, problem.Param{Name: "max_age", Value: strconv.Itoa(int(fresh.Seconds()))})
-	return problem.New(http.StatusUnauthorized, passport.CodeInsufficientAuthentication, detail).WithChallenges(challenge)
+	return problem.New(http.StatusUnauthorized, codeFresh, detail).WithChallenges(challenge)
 }
 
 // refuse answers what may not pass. Without a q the request could not be read.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/passport"
@@ -46,7 +45,7 @@ func (h *Handler) carried(r *http.Request) (c carried) {
 		}
 	}
 	c.key = h.Keys != nil && len(r.Header["X-Api-Key"]) > 0
-	c.cookie = session.HasCookie(r)
+	c.cookie = h.Cookies.Carried(r)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,9 @@ import (
 const (
 	maxFile  = 256 << 10
 	maxRules = 1000
+	// maxDepth is how deep the brackets of the file, and the beginning of a line, may go; rules have a depth of three. What
+	// the parser takes for what is nested grows with the square of its depth.
+	maxDepth = 64
 )
 
 // Load reads the rules in the file of that path. Without a path they are those of [SignedIn].
@@ -52,6 +56,9 @@ func Parse(text []byte) (*Rules, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("is not UTF-8")
 	}
+	if line := deepAt(text); line > 0 {
+		return nil, fmt.Errorf("line %d: is nested too deeply", line)
+	}
 	list, err := listOf(text)
 	if err != nil {
 		return nil, err
@@ -71,6 +78,29 @@ func Parse(text []byte) (*Rules, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// deepAt returns the first line that goes deeper than maxDepth; 0 for none.
+func deepAt(text []byte) int {
+	brackets := 0
+	for i, line := range bytes.Split(text, []byte("\n")) {
+		begins := len(line) - len(bytes.TrimLeft(line, " -?:\t"))
+		if begins > 2*maxDepth {
+			return i + 1
+		}
+		for _, c := range line {
+			switch c {
+			case '[', '{':
+				brackets++
+			case ']', '}':
+				brackets = max(0, brackets-1)
+			}
+			if brackets > maxDepth {
+				return i + 1
+			}
+		}
+	}
+	return 0
 }
 
 // listOf returns what the list of the one key that the file has holds.
@@ -281,11 +311,7 @@ func (d *draft) setPath() {
 		d.bad("path: has a character that some servers take for another")
 		return
 	}
-	bare := loose
-	if !below {
-		bare = withoutExtension(loose)
-	}
 	d.exact = pattern{strings.Split(base[1:], "/"), below}
 	d.loose = pattern{strings.Split(loose[1:], "/"), below}
-	d.bare = pattern{strings.Split(bare[1:], "/"), below}
+	d.bare = pattern{segments: strings.Split(withoutExtension(loose)[1:], "/")} // what is below matches loose, extension and all
 }

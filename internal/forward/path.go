@@ -16,7 +16,7 @@ type spelling struct {
 	// loose is what servers make of it that do not look closely: letters by Unicode's compatibility folding, without
 	// parameters behind a semicolon, without dots and spaces at the end of a segment, without a slash at the end.
 	loose string
-	// bare is loose without the extension of the last segment, which some frameworks take for a wish of format.
+	// bare is loose without extensions of the last segment, which some frameworks take for a wish of format.
 	bare string
 }
 
@@ -168,10 +168,11 @@ func fold(s string) string {
 	return norm.NFKC.String(cases.Fold().String(s))
 }
 
+// withoutExtension takes everything behind the first dot off the last segment, but for a dot that begins it.
 func withoutExtension(loose string) string {
 	start := strings.LastIndexByte(loose, '/') + 1
-	if dot := strings.LastIndexByte(loose[start:], '.'); dot > 0 {
-		return loose[:start] + strings.TrimRight(loose[start:start+dot], ". ")
+	if name, _, _ := strings.Cut(loose[start:], "."); name != "" {
+		return loose[:start] + strings.TrimRight(name, " ")
 	}
 	return loose
 }

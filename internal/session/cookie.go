@@ -11,12 +11,23 @@ import (
 	"github.com/countersign-auth/countersign/problem"
 )
 
-// The cookies of a session in a browser. Their prefix makes browsers take them only over TLS (or from this machine), from
-// this very host, for all of it (RFC 6265bis, section 4.1.3.2).
-const (
-	accessCookie  = "__Host-countersign-token"
-	refreshCookie = "__Host-countersign-refresh"
-)
+// Cookies carries the tokens of a session in a browser. The zero value keeps them to one host: the prefix __Host- makes
+// browsers take them only over TLS (or from this machine), from this very host, for all of it (RFC 6265bis, section 4.1.3.2).
+type Cookies struct {
+	// Domain, when not empty, has browsers send the cookies to every host below it. Their prefix is __Secure- then, which
+	// keeps TLS alone: each of these hosts is given the tokens, and can set others.
+	Domain string
+}
+
+func (c Cookies) name(which string) string {
+	if c.Domain != "" {
+		return "__Secure-countersign-" + which
+	}
+	return "__Host-countersign-" + which
+}
+
+func (c Cookies) access() string  { return c.name("token") }
+func (c Cookies) refresh() string { return c.name("refresh") }
 
 // The ways in which a client may have its tokens, as the field session of a login names them.
 const (
@@ -57,10 +68,10 @@ type Answer struct {
 	RefreshExpiresIn int    `json:"refresh_expires_in" doc:"Seconds until the session ends if it is not refreshed"`
 }
 
-// Deliver returns the answer, and sets the cookies if the tokens are to be there.
-func (t Tokens) Deliver(w http.ResponseWriter, cookie bool) Answer {
+// deliver returns the answer, and sets the cookies if the tokens are to be there.
+func (c Cookies) deliver(w http.ResponseWriter, t Tokens, inCookie bool) Answer {
 	a := Answer{ExpiresIn: seconds(t.Access.TTL), RefreshExpiresIn: seconds(t.RefreshTTL)}
-	if !cookie {
+	if !inCookie {
 		a.Token, a.TokenType, a.RefreshToken = t.Access.Token, "Bearer", t.Refresh
 		return a
 	}
@@ -68,15 +79,15 @@ func (t Tokens) Deliver(w http.ResponseWriter, cookie bool) Answer {
 	if t.Brief { // gone when the browser is closed
 		access, refresh = 0, 0
 	}
-	setCookie(w, accessCookie, t.Access.Token, access)
-	setCookie(w, refreshCookie, t.Refresh, refresh)
+	c.set(w, c.access(), t.Access.Token, access)
+	c.set(w, c.refresh(), t.Refresh, refresh)
 	return a
 }
 
-// Begin answers a login as Deliver does, and ends the session that the browser was in, whose cookies go: nobody would have
+// Begin answers a login, with the tokens in cookies if they are to be there, and ends the session that the browser was in, whose cookies go: nobody would have
 // its tokens any more, and it would push others out of [Limits].PerUser.
 func (s *Service) Begin(w http.ResponseWriter, r *http.Request, t Tokens, cookie bool, client Client) Answer {
-	if before := r.CookiesNamed(refreshCookie); len(before) == 1 {
+	if before := r.CookiesNamed(s.Cookies.refresh()); len(before) == 1 {
 		ctx, cancel := Lasting(r)
 		defer cancel()
 		user, id, err := s.Whose(ctx, before[0].Value, client)
@@ -88,31 +99,31 @@ func (s *Service) Begin(w http.ResponseWriter, r *http.Request, t Tokens, cookie
 		}
 	}
 	if !cookie {
-		ClearCookies(w, r)
+		s.Cookies.Clear(w, r)
 	}
-	return t.Deliver(w, cookie)
+	return s.Cookies.deliver(w, t, cookie)
 }
 
 func seconds(d time.Duration) int { return int(d.Seconds()) }
 
-// setCookie sets a cookie for so many seconds; 0 means until the browser is closed, and less that it is to be deleted.
-func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
+// set sets a cookie for so many seconds; 0 means until the browser is closed, and less that it is to be deleted.
+func (c Cookies) set(w http.ResponseWriter, name, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: name, Value: value, Path: "/", Domain: c.Domain, MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
 
-// ClearCookies deletes the cookies of a session from a browser that has them.
-func ClearCookies(w http.ResponseWriter, r *http.Request) {
-	for _, name := range []string{accessCookie, refreshCookie} {
+// Clear deletes the cookies of a session from a browser that has them.
+func (c Cookies) Clear(w http.ResponseWriter, r *http.Request) {
+	for _, name := range []string{c.access(), c.refresh()} {
 		if len(r.CookiesNamed(name)) > 0 {
-			setCookie(w, name, "", -1)
+			c.set(w, name, "", -1)
 		}
 	}
 }
 
-// HasCookie reports whether the access token of a request that a Guard has let through came in a cookie: where it did,
+// Carried reports whether the access token of a request that a Guard has let through came in a cookie: where it did,
 // there was no other.
-func HasCookie(r *http.Request) bool {
-	return len(r.Header["Cookie"]) > 0 && len(r.CookiesNamed(accessCookie)) > 0
+func (c Cookies) Carried(r *http.Request) bool {
+	return len(r.Header["Cookie"]) > 0 && len(r.CookiesNamed(c.access())) > 0
 }

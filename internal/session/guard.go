@@ -18,7 +18,7 @@ import (
 	"github.com/countersign-auth/countersign/problem"
 )
 
-// GuardConfig is what a Guard is made of. Every field but TokenParameter is required.
+// GuardConfig is what a Guard is made of. Every field but TokenParameter and Cookies is required.
 type GuardConfig struct {
 	Users   store.Users
 	Tokens  *token.Service
@@ -29,8 +29,10 @@ type GuardConfig struct {
 	Realm string
 	// TokenParameter is the query parameter that may carry a token on the routes that take one there; empty for none.
 	TokenParameter string
-	Log            *slog.Logger
-	Now            func() time.Time
+	// Cookies are those that may carry a token.
+	Cookies Cookies
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Guard lets requests with a good access token through: in the Authorization header, in the cookie of a browser session
@@ -57,14 +59,14 @@ func NewGuard(cfg GuardConfig) (_ *Guard, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if g.plain, err = g.guard(bearer.Header(), bearer.Cookie(accessCookie)); err != nil {
+	if g.plain, err = g.guard(bearer.Header(), bearer.Cookie(cfg.Cookies.access())); err != nil {
 		return nil, err
 	}
 	if cfg.TokenParameter == "" {
 		g.founding = g.plain
 		return g, nil
 	}
-	g.founding, err = g.guard(bearer.Header(), bearer.Query(cfg.TokenParameter), bearer.Cookie(accessCookie))
+	g.founding, err = g.guard(bearer.Header(), bearer.Query(cfg.TokenParameter), bearer.Cookie(cfg.Cookies.access()))
 	return g, err
 }
 

@@ -76,7 +76,7 @@ func (h *handler) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err := (api.Body{Forms: true, Optional: true}).Read(r, &body); err != nil {
 		return err
 	}
-	text, cookie, err := refreshTokenOf(r, body.RefreshToken)
+	text, cookie, err := h.service.Cookies.refreshTokenOf(r, body.RefreshToken)
 	if err != nil {
 		return err
 	}
@@ -88,18 +88,18 @@ func (h *handler) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil { // the cookies stay: by now the browser may have those of another session
 		return h.explain(err)
 	}
-	api.JSON(w, tokens.Deliver(w, cookie))
+	api.JSON(w, h.service.Cookies.deliver(w, tokens, cookie))
 	return nil
 }
 
 // refreshTokenOf returns the one refresh token of a request, and whether it came in a cookie. In the query there must be
 // none: a URL is logged and remembered.
-func refreshTokenOf(r *http.Request, inBody string) (text string, cookie bool, err error) {
+func (c Cookies) refreshTokenOf(r *http.Request, inBody string) (text string, cookie bool, err error) {
 	if r.URL.Query().Has("refresh_token") {
 		return "", false, problem.New(http.StatusBadRequest, "credentials_in_query",
 			"Send credentials in the body: the URL of a request is logged and remembered.")
 	}
-	cookies := r.CookiesNamed(refreshCookie)
+	cookies := r.CookiesNamed(c.refresh())
 	switch {
 	case len(cookies) == 0:
 		return inBody, false, nil
@@ -120,7 +120,7 @@ func (h *handler) logOut(w http.ResponseWriter, r *http.Request) error {
 		return problem.New(http.StatusBadRequest, "invalid_fields", "A field is not as it must be.").
 			WithFields(problem.Field{Name: "scope", Code: "unknown", Detail: "This field must be this, others or all."})
 	}
-	text, _, err := refreshTokenOf(r, body.RefreshToken)
+	text, _, err := h.service.Cookies.refreshTokenOf(r, body.RefreshToken)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (h *handler) logOut(w http.ResponseWriter, r *http.Request) error {
 	// In a browser session the access token may have expired; the refresh token says the same.
 	user, session, err := h.service.Whose(r.Context(), text, ClientOf(w, r, h.Proxies))
 	if errors.Is(err, ErrInvalid) {
-		ClearCookies(w, r)
+		h.service.Cookies.Clear(w, r)
 	}
 	if err != nil {
 		return h.explain(err)
@@ -167,7 +167,7 @@ func (h *handler) end(w http.ResponseWriter, r *http.Request, user, session, sco
 		return err
 	}
 	if scope != "others" {
-		ClearCookies(w, r)
+		h.service.Cookies.Clear(w, r)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -46,7 +46,7 @@ type Revoked interface {
 	Load(ctx context.Context) error
 }
 
-// Config is what a Service is made of. Every field is required.
+// Config is what a Service is made of. Every field but Cookies is required.
 type Config struct {
 	Store interface {
 		store.Users
@@ -60,8 +60,10 @@ type Config struct {
 	// Key makes the MACs of refresh tokens.
 	Key    []byte
 	Limits Limits
-	Log    *slog.Logger
-	Now    func() time.Time
+	// Cookies carry the tokens of browsers.
+	Cookies Cookies
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Service opens, refreshes and ends sessions. It is safe for concurrent use, and several processes on one store are.
