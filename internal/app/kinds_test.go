@@ -28,7 +28,7 @@ func TestKindsOfTokensNeverStandInForOneAnother(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := testkit.Start(t, append(settings, "limits.insecure_disabled=true", "jwt.legacy_secret_file="+file,
+			s := testkit.Start(t, append(settings, "limits.insecure_disabled=true", "trusted_proxies=127.0.0.1", "jwt.legacy_secret_file="+file,
 				"jwt.accept_legacy_until="+time.Now().AddDate(1, 0, 0).Format(time.DateOnly))...)
 			kinds := tokensOf(t, s, legacySecret)
 			for place, send := range placesOf(s) {
@@ -83,14 +83,19 @@ func tokensOf(t *testing.T, s *testkit.Server, legacySecret string) map[string]s
 	if err != nil {
 		t.Fatal(err)
 	}
+	assertion := asks(t, s, "GET", strings.TrimPrefix(s.URL, "http://"), "/", "Authorization: Bearer "+login.Get("token")).Header.Get("X-User-Assertion")
+	if strings.Count(assertion, ".") != 2 {
+		t.Fatalf("no assertion: %q", assertion)
+	}
 	return map[string]string{
-		"access":  login.Get("token"),
-		"refresh": login.Get("refresh_token"),
-		"device":  device,
-		"feed":    feedToken,
-		"reset":   other,
-		"legacy":  testkit.Forge(legacySecret, `{"alg":"HS256","typ":"JWT"}`, `{"user":{"_id":"`+id+`","email":"mike@example.com"},"iat":1700000000}`),
-		"JWE":     "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA",
+		"access":    login.Get("token"),
+		"assertion": assertion,
+		"refresh":   login.Get("refresh_token"),
+		"device":    device,
+		"feed":      feedToken,
+		"reset":     other,
+		"legacy":    testkit.Forge(legacySecret, `{"alg":"HS256","typ":"JWT"}`, `{"user":{"_id":"`+id+`","email":"mike@example.com"},"iat":1700000000}`),
+		"JWE":       "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA",
 	}
 }
 
@@ -105,6 +110,12 @@ func placesOf(s *testkit.Server) map[string]func(*testing.T, string) int {
 		"access in the header": get("/user/profile", "Authorization: Bearer $"),
 		"access in the query":  get("/user/profile?secret_token=$", "X-None: 1"),
 		"access in the cookie": get("/user/profile", "Cookie: "+accessCookie+"=$"),
+		"access by a proxy": func(t *testing.T, token string) int {
+			return asks(t, s, "GET", "app.example.com", "/", "Authorization: Bearer "+token).Status
+		},
+		"access in the cookie, by a proxy": func(t *testing.T, token string) int {
+			return asks(t, s, "GET", "app.example.com", "/", "Cookie: "+accessCookie+"="+token).Status
+		},
 		"refresh": func(t *testing.T, token string) int {
 			return refresh(t, s, token).Status
 		},
