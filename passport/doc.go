@@ -27,6 +27,6 @@
 // [Sessions] keep a user logged in by a cookie. With [Options].Login a guard starts one after each success, and the
 // strategy of [Sessions.Strategy] finds its user in later requests.
 //
-// Strategies stand in the folders local (login form), bearer (JSON Web Tokens) and basic. Package passporttest checks
-// that a strategy keeps the contract.
+// Strategies stand in the folders local (login form), bearer (JSON Web Tokens), basic, apikey and mtls (client certificates).
+// Package passporttest checks that a strategy keeps the contract.
 package passport

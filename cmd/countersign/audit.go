@@ -209,16 +209,17 @@ func jsonLines(out io.Writer) func(store.Event) error {
 
 // textLines begins with a head as soon as there is an event.
 func textLines(out io.Writer) func(store.Event) error {
-	const line = "%-20s  %-8s  %-7s  %-16s  %-36s  %-20s  %s\n"
+	const line = "%-20s  %-8s  %-7s  %-16s  %-36s  %-24s  %-20s  %s\n"
 	begun := false
 	return func(e store.Event) error {
 		if !begun {
 			begun = true
-			if _, err := fmt.Fprintf(out, line, "TIME", "KIND", "RESULT", "REASON", "USER", "CLIENT", "COUNT"); err != nil {
+			if _, err := fmt.Fprintf(out, line, "TIME", "KIND", "RESULT", "REASON", "USER", "ACTOR", "CLIENT", "COUNT"); err != nil {
 				return err
 			}
 		}
-		_, err := fmt.Fprintf(out, line, e.At.UTC().Format(time.RFC3339), cell(e.Kind), cell(e.Result), cell(e.Reason), cell(e.UserID), cell(e.Client), fmt.Sprint(e.Count))
+		_, err := fmt.Fprintf(out, line, e.At.UTC().Format(time.RFC3339), cell(e.Kind), cell(e.Result), cell(e.Reason), cell(e.UserID),
+			cell(e.Actor), cell(e.Client), fmt.Sprint(e.Count))
 		return err
 	}
 }

@@ -201,7 +201,7 @@ func (f *importFlags) run(cmd *cobra.Command, cfg transfer.Config, size int64) (
 func recordImport(ctx context.Context, s store.Store, from string) error {
 	log := audit.New(s, slog.New(slog.DiscardHandler), time.Now)
 	ctx = context.WithoutCancel(ctx) // what is imported stays imported
-	err := log.Record(ctx, store.Event{Kind: "users_imported", Result: audit.OK, Reason: from})
+	err := log.Record(ctx, store.Event{Kind: "users_imported", Result: audit.OK, Reason: from, Actor: audit.CLI})
 	return errors.Join(err, log.Close(ctx))
 }
 

@@ -33,7 +33,7 @@ It needs no configuration and keeps its users in an SQLite file below ./counters
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee: %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serveCommand(w), configCommand(w), userCommand(w), tokenCommand(w), keyCommand(w), auditCommand(w), hashCommand(),
+	root.AddCommand(serveCommand(w), configCommand(w), userCommand(w), tokenCommand(w), apikeyCommand(w), keyCommand(w), auditCommand(w), hashCommand(),
 		importCommand(w), exportCommand(w), seedCommand(w), rulesCommand(w), backupCommand(w), restoreCommand(w), migrateCommand(w), doctorCommand(w),
 		versionCommand())
 	return root

@@ -15,6 +15,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/app"
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
@@ -70,7 +71,7 @@ func onRoles(w *world, cmd *cobra.Command, kind string, f func(have []string, na
 		}
 		for _, role := range slices.Concat(before, u.Roles) {
 			if slices.Contains(before, role) != slices.Contains(u.Roles, role) {
-				a.Audit.Done(cmd.Context(), store.Event{Kind: kind, Reason: role, UserID: u.ID})
+				a.Audit.Done(cmd.Context(), store.Event{Kind: kind, Reason: role, UserID: u.ID, Actor: audit.CLI})
 			}
 		}
 		if asJSON {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/app"
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
 	"github.com/countersign-auth/countersign/internal/store"
 )
@@ -39,7 +40,7 @@ func userDisable(w *world) *cobra.Command {
 			return err
 		}
 		if !was {
-			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_disabled", UserID: u.ID})
+			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_disabled", UserID: u.ID, Actor: audit.CLI})
 		}
 		return sayDone(cmd, "disabled", u, asJSON)
 	})
@@ -59,7 +60,7 @@ func userEnable(w *world) *cobra.Command {
 			return err
 		}
 		if was {
-			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_enabled", UserID: u.ID})
+			a.Audit.Done(cmd.Context(), store.Event{Kind: "user_enabled", UserID: u.ID, Actor: audit.CLI})
 		}
 		return sayDone(cmd, "enabled", u, asJSON)
 	})
@@ -78,6 +79,7 @@ func userSetPassword(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set-password EMAIL|ID", Short: "Give a user a new password, and end all sessions; it is asked for, or read from stdin",
 		Args: arguments("EMAIL|ID"),
+		Long: `Give a user a new password, and end all sessions; it is asked for, or read from stdin. API keys go on being good.`,
 	}
 	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
 		u, err := findUser(cmd.Context(), a.Store, args[0])
@@ -95,7 +97,13 @@ func userSetPassword(w *world) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has a new password\n", u.Email)
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s has a new password\n", u.Email); err != nil {
+			return err
+		}
+		keys, err := a.APIKeys.List(cmd.Context(), u.ID)
+		if err == nil && len(keys) > 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "API keys of %s go on being good: %d. To end them: countersign apikey revoke %s --all\n", u.Email, len(keys), u.ID)
+		}
 		return err
 	})
 }
@@ -141,7 +149,7 @@ What the audit log has of the user stays there.`,
 		if err := a.Sessions.Delete(cmd.Context(), u.ID); err != nil {
 			return err
 		}
-		a.Audit.Done(cmd.Context(), store.Event{Kind: "user_deleted", Reason: byOperator, UserID: u.ID})
+		a.Audit.Done(cmd.Context(), store.Event{Kind: "user_deleted", Reason: byOperator, UserID: u.ID, Actor: audit.CLI})
 		return sayDone(cmd, "deleted", u, false)
 	})
 }
@@ -197,7 +205,7 @@ func endSession(cmd *cobra.Command, a *app.App, u store.User, id string) error {
 	if err != nil {
 		return err
 	}
-	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator, UserID: u.ID})
+	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator, UserID: u.ID, Actor: audit.CLI})
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "ended %s\n", id)
 	return err
 }
@@ -206,7 +214,7 @@ func endAllSessions(cmd *cobra.Command, a *app.App, u store.User) error {
 	if _, err := a.Sessions.EndAll(cmd.Context(), u.ID, nil); err != nil {
 		return err
 	}
-	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator + "_all", UserID: u.ID})
+	a.Audit.Done(cmd.Context(), store.Event{Kind: "session", Reason: byOperator + "_all", UserID: u.ID, Actor: audit.CLI})
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "ended all sessions of %s\n", u.Email)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-auth/countersign/internal/account"
+	"github.com/countersign-auth/countersign/internal/apikey"
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/store"
@@ -20,6 +21,7 @@ type personView struct {
 	Data        json.RawMessage   `json:"data"`
 	AdminData   json.RawMessage   `json:"admin_data"`
 	Credentials []credentialView  `json:"credentials"`
+	APIKeys     []apikey.KeyView  `json:"api_keys"`
 	Sessions    []account.Session `json:"sessions"`
 	Events      []audit.Line      `json:"events"`
 }
@@ -36,7 +38,7 @@ func userExport(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "export EMAIL|ID", Short: "Print everything that is held about a user, as JSON", Args: arguments("EMAIL|ID"),
 		Long: `Print everything that is held about a user, as JSON: the account, its data, the ways to log in (not what proves them:
-hashes are not printed), the sessions with their devices and addresses, and the events of the audit log about the user
+hashes are not printed), the API keys (not their secrets), the sessions with their devices and addresses, and the events of the audit log about the user
 or the address. The whole log is read for that.`,
 		Example: "  countersign user export mike@example.com >mike.json",
 	}
@@ -64,6 +66,11 @@ func personOf(ctx context.Context, a *app.App, u store.User) (p personView, err 
 	for _, c := range whole.Credentials {
 		p.Credentials = append(p.Credentials, credentialView{c.Method, c.Key, c.CreatedAt.UTC(), c.UpdatedAt.UTC()})
 	}
+	keys, err := a.APIKeys.List(ctx, u.ID)
+	if err != nil {
+		return p, err
+	}
+	p.APIKeys = keyViews(keys)
 	sessions, err := a.Store.ListSessions(ctx, u.ID)
 	if err != nil {
 		return p, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/apikey"
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/config"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
@@ -40,6 +41,7 @@ type App struct {
 	Audit     *audit.Log
 	Logins    *ratelimit.Logins
 	Passwords *withpassword.Service
+	APIKeys   *apikey.Service
 
 	box    *seal.Box
 	feed   *revocation.Feed
@@ -87,6 +89,12 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if err := a.openLogins(keys); err != nil {
 		return nil, err
 	}
+	a.APIKeys, err = apikey.New(apikey.Config{
+		Store: a.Store, Audit: a.Audit, Scopes: cfg.APIKeyScopes, Realm: realm, Proxies: api.Proxies(cfg.TrustedProxies), Log: log, Now: now,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -115,10 +123,11 @@ func (a *App) openTokens(ctx context.Context) (err error) {
 // closeTimeout bounds how long Close waits for the audit log to be written.
 const closeTimeout = 5 * time.Second
 
-// Close writes what the audit log still counts, and closes the store and the files of the services.
+// Close writes what the audit log still counts and of what use keys were, and closes the store and the files of the services.
 func (a *App) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
+	a.APIKeys.Close()
 	return errors.Join(a.Audit.Close(ctx), a.Passwords.Policy.Close(), a.Store.Close())
 }
 
@@ -137,6 +146,7 @@ func (a *App) Handler() (http.Handler, error) {
 		Log: a.log, Users: a.Store, Sessions: a.Sessions, Guard: a.Guard, Audit: a.Audit, Proxies: proxies,
 		TokenParameter: a.Config.TokenQueryParameter, Now: a.now,
 	})
+	a.APIKeys.Routes(rt, a.Guard)
 	a.Tokens.Routes(rt)
 	if a.feed != nil {
 		a.feed.Routes(rt)

@@ -16,7 +16,7 @@ import (
 )
 
 // inTheServer are the folders whose problems the server answers with.
-var inTheServer = []string{"internal", "passport/bearer", "passport/local", "passport/internal", "problem"}
+var inTheServer = []string{"internal", "passport/bearer", "passport/apikey", "passport/local", "passport/internal", "problem"}
 
 // TestEveryCodeIsDocumented holds the codes in the source against the table in docs/http.md, both ways.
 func TestEveryCodeIsDocumented(t *testing.T) {

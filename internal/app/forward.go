@@ -17,7 +17,7 @@ func (a *App) forwardAuth(proxies api.Proxies) (*forward.Handler, error) {
 		a.log.Warn("rules_file: " + warning)
 	}
 	return forward.New(forward.Config{
-		Rules: rules, Proxies: proxies, Tokens: a.Guard.Strategy(), Cookies: a.Guard.Cookies, SignFor: a.Tokens.SignFor, Issuer: a.issuer, Realm: realm,
+		Rules: rules, Proxies: proxies, Tokens: a.Guard.Strategy(), Cookies: a.Guard.Cookies, Keys: a.APIKeys.Strategy(), SignFor: a.Tokens.SignFor, Issuer: a.issuer, Realm: realm,
 		LoginURL: a.Config.LoginURL, Origins: a.Config.CORSOrigins, Log: a.log, Now: a.now,
 	})
 }

@@ -46,7 +46,7 @@ func identityOf(t *testing.T, res *testkit.Response) string {
 
 func TestForwardAuthTellsWhoItIs(t *testing.T) {
 	t.Parallel()
-	s := guarded(t, "rules:\n  - {path: /public, allow: public}\n  - {path: /**}\n")
+	s := withRules(t, "rules:\n  - {path: /public, allow: public}\n  - {path: /**}\n")
 	now := s.Clock.Now()
 	seen := map[string]store.User{}
 	for _, tt := range []struct {
@@ -87,7 +87,7 @@ func TestForwardAuthTellsWhoItIs(t *testing.T) {
 
 func TestAssertions(t *testing.T) {
 	t.Parallel()
-	s := guarded(t, "rules:\n  - {path: /orders/**, audience: orders}\n  - {path: /**}\n")
+	s := withRules(t, "rules:\n  - {path: /orders/**, audience: orders}\n  - {path: /**}\n")
 	keys, err := jwk.ParseSet([]byte(strings.TrimSpace(s.Do(t, s.Request(t, http.MethodGet, "/.well-known/jwks.json", "")).Body)), jwk.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func TestAssertions(t *testing.T) {
 
 func TestForwardAuthEndsWithTheSession(t *testing.T) {
 	t.Parallel()
-	s := guarded(t, "rules:\n  - {path: /**}\n")
+	s := withRules(t, "rules:\n  - {path: /**}\n")
 	header := "Authorization: Bearer " + s.SignUpAndLogIn(t, "mike@example.com")
 	for range 3 { // so that every cache knows it
 		if res := asks(t, s, "GET", "app.example.com", "/", header); res.Status != http.StatusOK {
@@ -185,7 +185,7 @@ func TestForwardAuthSendsBrowsersToLogIn(t *testing.T) {
 	} {
 		t.Run(tt.method+" "+tt.host+tt.uri[:min(12, len(tt.uri))], func(t *testing.T) {
 			t.Parallel()
-			s := guarded(t, rules, "login_url="+tt.login)
+			s := withRules(t, rules, "login_url="+tt.login)
 			tok := strings.TrimPrefix(minted(t, s, store.User{ID: "u1"}, s.Clock.Now().Add(-time.Hour)), "Authorization: Bearer ")
 			headers := strings.NewReplacer("COOKIE", "Cookie: "+accessCookie+"="+tok, "TOKEN", "Authorization: Bearer "+tok).Replace(tt.headers)
 			res := asks(t, s, tt.method, tt.host, tt.uri, strings.Split(headers, "|")...)
@@ -197,5 +197,53 @@ func TestForwardAuthSendsBrowsersToLogIn(t *testing.T) {
 				t.Errorf("challenge %q", challenge)
 			}
 		})
+	}
+}
+
+func TestForwardAuthByAPIKey(t *testing.T) {
+	t.Parallel()
+	s := withRules(t, "rules:\n  - {path: /reports, scope: reports:read}\n  - {path: /fresh, fresh: 10m}\n  - {path: /admin, role: admin}\n  - {path: /**}\n",
+		"api_keys.scopes=reports:read,more", "login_url=/auth/login")
+	id := s.SignUp(t, "mike@example.com")
+	token := s.LogIn(t, "mike@example.com")
+	cookie := "Cookie: " + accessCookie + "=" + token
+	key := makeKey(t, s, token, `{"name":"a","scopes":["reports:read","more"]}`)
+	plain := makeKey(t, s, token, `{"name":"b","scopes":["more"]}`)
+	for _, tt := range []struct {
+		uri, headers string
+		status       int
+	}{
+		{"/reports", "X-API-Key: " + key.APIKey, 200},
+		{"/reports", "Authorization: Bearer " + key.APIKey, 200},
+		{"/reports", "X-API-Key: " + plain.APIKey, 403},
+		{"/", "X-API-Key: " + plain.APIKey, 200},
+		{"/admin", "X-API-Key: " + key.APIKey, 403},
+		{"/fresh", "Accept: text/html|X-API-Key: " + key.APIKey, 401},
+		{"/", "Accept: text/html|X-API-Key: csk_rubbish", 401},
+		{"/?api_key=" + key.APIKey, "Accept: text/plain", 401},
+		{"/", "X-API-Key: " + key.APIKey + "|X-API-Key: " + key.APIKey, 400},
+		{"/", "X-API-Key: " + key.APIKey + "|Authorization: Bearer " + key.APIKey, 400},
+		{"/", "X-API-Key: " + key.APIKey + "|Authorization: Bearer " + token, 400},
+		{"/", "X-API-Key: " + key.APIKey + "|" + cookie, 400},
+		{"/", "Authorization: Bearer " + key.APIKey + "|" + cookie, 400},
+		{"/", "Authorization: Bearer " + key.APIKey + "|Authorization: Bearer " + token, 400},
+		{"/", "Authorization: Basic eDp5|X-API-Key: " + key.APIKey, 200}, // which is for the server behind the proxy
+	} {
+		res := asks(t, s, "GET", "app.example.com", tt.uri, strings.Split(tt.headers, "|")...)
+		if res.Status != tt.status {
+			t.Errorf("%s by %d headers: %d %s, want %d", tt.uri, strings.Count(tt.headers, "|")+1, res.Status, res.Code(), tt.status)
+		}
+	}
+	for _, k := range []newKey{key, plain} { // of one user, and not the same
+		res := asks(t, s, "GET", "app.example.com", "/", "X-API-Key: "+k.APIKey)
+		if got, want := identityOf(t, res), id+" | mike@example.com |  | "+strings.Join(k.Key.Scopes, " "); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if res := by(t, s, token, http.MethodDelete, "/user/keys/"+key.Key.ID, ""); res.Status != http.StatusNoContent {
+		t.Fatalf("revoke: %d %s", res.Status, res.Body)
+	}
+	if res := asks(t, s, "GET", "app.example.com", "/reports", "X-API-Key: "+key.APIKey); res.Status != http.StatusUnauthorized {
+		t.Errorf("a key that was revoked: %d", res.Status)
 	}
 }

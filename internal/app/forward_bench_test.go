@@ -8,7 +8,7 @@ import (
 // BenchmarkForwardAuth measures a question of a proxy from the middleware inwards, without net/http's own work, with a token that
 // comes again: by header, as nginx and others ask, and by path, as Envoy does.
 func BenchmarkForwardAuth(b *testing.B) {
-	s := guarded(b, proxyRules, "access_log=off")
+	s := withRules(b, proxyRules, "access_log=off")
 	s.SignUp(b, "mike@example.com")
 	token := "Bearer " + s.LogIn(b, "mike@example.com")
 	handler, err := s.App.Handler()

@@ -18,8 +18,8 @@ const proxyRules = `rules:
   - {host: "*.api.example.com", path: /v1/**}
 `
 
-// guarded starts a server that answers proxies on this machine by rules.
-func guarded(t testing.TB, rules string, settings ...string) *testkit.Server {
+// withRules starts a server that answers proxies on this machine by rules.
+func withRules(t testing.TB, rules string, settings ...string) *testkit.Server {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "rules.yaml")
 	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
@@ -37,7 +37,7 @@ func asks(t testing.TB, s *testkit.Server, method, host, uri string, headers ...
 
 func TestForwardAuth(t *testing.T) {
 	t.Parallel()
-	s := guarded(t, proxyRules)
+	s := withRules(t, proxyRules)
 	token := "Authorization: Bearer " + s.SignUpAndLogIn(t, "mike@example.com")
 	for _, tt := range []struct {
 		method, host, uri, header string

@@ -294,7 +294,7 @@ func fill(t *testing.T, s store.Store, n int) {
 		events = append(events, store.Event{ID: fmt.Sprintf("event-%04d", i), At: at(i), Kind: "login", Result: "ok", UserID: "gone", Client: "::1", Count: 1})
 	}
 	counters = append(counters, store.Counter{Key: "known", KnownAt: at(1), ExpiresAt: at(2)})
-	events = append(events, store.Event{ID: "chained", Kind: "\u00e9\u202e", Subject: "s", Count: 7, Chain: []byte{1, 0xff}})
+	events = append(events, store.Event{ID: "chained", Kind: "\u00e9\u202e", Actor: "apikey:1", Subject: "s", Count: 7, Chain: []byte{1, 0xff}})
 	_, err := s.SwapCounters(t.Context(), time.Time{}, counters...)
 	must(err)
 	must(s.AppendEvents(t.Context(), events...))

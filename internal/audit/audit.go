@@ -29,6 +29,9 @@ const (
 	Refused = "refused"
 )
 
+// CLI is the actor of what was done on the command line of the server.
+const CLI = "cli"
+
 // writeTimeout bounds one commit, whoever waits for it.
 const writeTimeout = 10 * time.Second
 
@@ -184,9 +187,14 @@ func Before(t time.Time) string {
 
 // Say writes e to the server's log, without what tells accounts apart.
 func (l *Log) Say(ctx context.Context, e store.Event) {
-	l.log.LogAttrs(ctx, slog.LevelInfo, "audit", slog.String("kind", e.Kind), slog.String("method", e.Method),
-		slog.String("result", e.Result), slog.String("reason", e.Reason), slog.String("user", e.UserID),
-		slog.String("client", e.Client), slog.String("request_id", e.RequestID), slog.Int64("count", e.Count))
+	line := []slog.Attr{
+		slog.String("kind", e.Kind), slog.String("method", e.Method), slog.String("result", e.Result), slog.String("reason", e.Reason),
+		slog.String("user", e.UserID), slog.String("client", e.Client), slog.String("request_id", e.RequestID), slog.Int64("count", e.Count),
+	}
+	if e.Actor != "" {
+		line = append(line, slog.String("actor", e.Actor))
+	}
+	l.log.LogAttrs(ctx, slog.LevelInfo, "audit", line...)
 }
 
 // Close writes what waits and what is still being counted. Nothing can be recorded after it.

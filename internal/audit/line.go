@@ -11,6 +11,7 @@ type Line struct {
 	Result    string    `json:"result"`
 	Reason    string    `json:"reason"`
 	UserID    string    `json:"user_id"`
+	Actor     string    `json:"actor,omitempty"`
 	Subject   string    `json:"subject"`
 	Method    string    `json:"method"`
 	Client    string    `json:"client"`

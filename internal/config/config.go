@@ -30,7 +30,9 @@ type Config struct {
 	Password               Password
 	// SignupHideTaken makes a sign-up with a taken address look like any other.
 	SignupHideTaken bool
-	CORSOrigins     []string
+	// APIKeyScopes are the scopes that users may give to their own API keys.
+	APIKeyScopes []string
+	CORSOrigins  []string
 	// CookieDomain is the domain whose hosts all get the cookies of browser sessions; empty for the one host that set them.
 	CookieDomain   string
 	TrustedProxies []netip.Prefix

@@ -94,6 +94,7 @@ func defaults() (*Config, []*Setting) {
 		set("password.min_length", "characters that a new password has at least", (*integer)(&c.Password.MinLength), "8"),
 		set("password.blocklist_file", "file of more passwords to refuse: SHA-1 hashes of Have I Been Pwned in ascending order, or one password a line", (*text)(&c.Password.BlocklistFile), ""),
 		set("signup.hide_taken", "answer a sign-up with a taken address like any other", (*boolean)(&c.SignupHideTaken), "false"),
+		set("api_keys.scopes", "scopes that users may give to their own API keys", (*list)(&c.APIKeyScopes), ""),
 		set("cookie.domain", "domain whose hosts all get the cookies of browser sessions, such as example.com (default: only the host that set them)", (*text)(&c.CookieDomain), ""),
 		set("cors.origins", "origins whose pages may call this server, exactly as browsers send them", (*list)(&c.CORSOrigins), ""),
 		set("trusted_proxies", "addresses or CIDR ranges of proxies whose X-Forwarded-For is believed, and who may ask /forward-auth", (*prefixes)(&c.TrustedProxies), ""),

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/countersign-auth/countersign/internal/apikey"
 	"github.com/countersign-auth/countersign/internal/seal"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
@@ -76,6 +77,9 @@ func (c *Config) Validate() (problems []error) {
 		if err := checkCookieDomain(c.CookieDomain, c.Issuer); err != nil {
 			bad("cookie.domain: %w", err)
 		}
+	}
+	if err := apikey.CheckOwnScopes(c.APIKeyScopes); err != nil {
+		bad("api_keys.scopes: %w", err)
 	}
 	for _, o := range c.CORSOrigins {
 		if err := checkOrigin(o, false); err != nil {

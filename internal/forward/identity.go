@@ -9,11 +9,9 @@ import (
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/passport"
+	"github.com/countersign-auth/countersign/passport/apikey"
 	"github.com/countersign-auth/countersign/problem"
 )
-
-// keyPrefix is how the text of an API key begins, which can stand where a token does.
-const keyPrefix = "csk_"
 
 // caller is who sends a request, and by what.
 type caller struct {
@@ -41,10 +39,10 @@ func (h *Handler) carried(r *http.Request) (c carried) {
 		scheme, text, _ := strings.Cut(line, " ")
 		if strings.EqualFold(scheme, "Bearer") {
 			c.bearer = true
-			c.keyed = c.keyed || strings.HasPrefix(strings.TrimLeft(text, " "), keyPrefix)
+			c.keyed = c.keyed || strings.HasPrefix(strings.TrimLeft(text, " "), apikey.Prefix)
 		}
 	}
-	c.key = h.Keys != nil && len(r.Header["X-Api-Key"]) > 0
+	c.key = h.Keys != nil && slices.ContainsFunc(r.Header["X-Api-Key"], func(line string) bool { return line != "" })
 	c.cookie = h.Cookies.Carried(r)
 	return c
 }

@@ -160,6 +160,8 @@ func (s *Service) SetPassword(ctx context.Context, user store.User, pw string) e
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
-	s.Audit.Done(ctx, s.changeEvent(user, login.Client{}, "operator"))
+	event := s.changeEvent(user, login.Client{}, "operator")
+	event.Actor = audit.CLI
+	s.Audit.Done(ctx, event)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/countersign-auth/countersign/internal/store"
@@ -66,6 +67,46 @@ func (s *Store) embed(ctx context.Context, userID, id string, r credentialRecord
 			return store.ErrExists
 		}
 	}
+}
+
+// ListCredentials implements [store.Credentials].
+func (s *Store) ListCredentials(ctx context.Context, userID, method string) (credentials []store.Credential, err error) {
+	ctx, end := s.begin(ctx, &err)
+	defer end()
+	u, err := s.present(ctx, userID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list credentials: %w", err)
+	}
+	for _, c := range credentialsOf(&u) {
+		if c.Method == method {
+			credentials = append(credentials, c)
+		}
+	}
+	return credentials, nil
+}
+
+// DeleteCredential implements [store.Credentials]. The write to the user's document decides: a reservation that is left behind has
+// no credential any more, and so is in nobody's way.
+func (s *Store) DeleteCredential(ctx context.Context, c store.Credential) (err error) {
+	ctx, end := s.begin(ctx, &err)
+	defer end()
+	id := credentialID(c.Method, c.Key)
+	field := "credentials." + id
+	var u userRecord
+	err = s.users.FindOneAndUpdate(ctx,
+		bson.D{{Key: "_id", Value: c.UserID}, {Key: field, Value: bson.D{{Key: "$exists", Value: true}}}, missing(field + ".making"), missing("state")},
+		bson.D{{Key: "$unset", Value: bson.D{{Key: field, Value: ""}}}}).Decode(&u)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return store.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("delete a credential: %w", err)
+	}
+	_, err = s.reservations.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "mark", Value: u.Credentials[id].Mark}})
+	return err
 }
 
 // UpdateCredential implements [store.Credentials].

@@ -21,6 +21,7 @@ type eventRecord struct {
 	Result    string `bson:"result"`
 	Reason    string `bson:"reason"`
 	UserID    string `bson:"user_id"`
+	Actor     string `bson:"actor"` // absent in the events of before there were any
 	Subject   string `bson:"subject"`
 	Method    string `bson:"method"`
 	Client    string `bson:"client"`
@@ -32,7 +33,8 @@ type eventRecord struct {
 func eventsOf(events []store.Event) (records []eventRecord) {
 	for _, e := range events {
 		records = append(records, eventRecord{
-			e.ID, store.Micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client, e.RequestID, e.Count, e.Chain,
+			e.ID, store.Micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Actor, e.Subject, e.Method, e.Client, e.RequestID, e.Count,
+			e.Chain,
 		})
 	}
 	return records
@@ -40,8 +42,8 @@ func eventsOf(events []store.Event) (records []eventRecord) {
 
 func (r eventRecord) event() store.Event {
 	return store.Event{
-		ID: r.ID, At: store.FromMicros(r.At), Kind: r.Kind, Result: r.Result, Reason: r.Reason, UserID: r.UserID, Subject: r.Subject, Method: r.Method,
-		Client: r.Client, RequestID: r.RequestID, Count: r.Count, Chain: r.Chain,
+		ID: r.ID, At: store.FromMicros(r.At), Kind: r.Kind, Result: r.Result, Reason: r.Reason, UserID: r.UserID, Actor: r.Actor, Subject: r.Subject,
+		Method: r.Method, Client: r.Client, RequestID: r.RequestID, Count: r.Count, Chain: r.Chain,
 	}
 }
 

@@ -248,6 +248,27 @@ func TestKilledBetweenAnyTwoCommands(t *testing.T) {
 			},
 		},
 		"add credential": {verb: addKey, check: checkAdded},
+		"delete credential": {
+			verb: func(ctx context.Context, s store.Store, on scene) error {
+				return s.DeleteCredential(ctx, on.credential)
+			},
+			check: func(on scene, done bool) bool {
+				_, err := on.store.Credential(on.Context(), on.credential.Method, on.credential.Key)
+				listed, listErr := on.store.ListCredentials(on.Context(), on.user.ID, on.credential.Method)
+				must(on.T, listErr)
+				if (err == nil) != (len(listed) == 1) {
+					on.Errorf("the credential: %v; %d are listed", err, len(listed))
+				}
+				on.hasSessions(0, 1, 2)
+				if err == nil {
+					return false
+				}
+				other, otherC, _ := user(on.n + 500) // whoever comes next may have its method and key
+				otherC.Key = on.credential.Key
+				must(on.T, on.store.CreateUser(on.Context(), other, otherC))
+				return true
+			},
+		},
 		"create session": {
 			verb: func(ctx context.Context, s store.Store, on scene) error {
 				_, err := s.CreateSession(ctx, store.Opening{

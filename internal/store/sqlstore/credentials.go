@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
@@ -16,6 +17,10 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	addCredential = `INSERT INTO credentials (method, key, user_id, data, created_at, updated_at, version)
 		SELECT $1, $2, id, $4, $5, $6, $7 FROM users WHERE id = $3`
+	// Without the ||, SQLite would go by the primary key through all credentials of the method, to save itself a sort of a few.
+	listCredentials = "SELECT " + credentialColumns + " FROM credentials WHERE user_id = $1 AND method || '' = $2 ORDER BY key"
+
+	deleteCredential = "DELETE FROM credentials WHERE method = $1 AND key = $2 AND user_id = $3"
 	updateCredential = `UPDATE credentials SET data = $1, updated_at = $2, version = version + 1
 		WHERE method = $3 AND key = $4 AND user_id = $5 AND version = $6`
 )
@@ -58,6 +63,32 @@ func (s verbs) AddCredential(ctx context.Context, c store.Credential) error {
 		return err
 	}
 	return s.commit(ctx, change{single: true, do: add, verdict: s.credentialWritten(c, credentialArgs)})
+}
+
+// ListCredentials implements [store.Credentials].
+func (s verbs) ListCredentials(ctx context.Context, userID, method string) (credentials []store.Credential, err error) {
+	err = s.each(ctx, listCredentials, []any{userID, method}, func(r row) error {
+		var c credentialRow
+		err := r.Scan(c.into()...)
+		credentials = append(credentials, c.result())
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list credentials: %w", err)
+	}
+	return credentials, nil
+}
+
+// DeleteCredential implements [store.Credentials].
+func (s verbs) DeleteCredential(ctx context.Context, c store.Credential) error {
+	remove := func(w tx) error {
+		n, err := w.exec(deleteCredential, c.Method, c.Key, c.UserID)
+		if err == nil && n == 0 {
+			return store.ErrNotFound
+		}
+		return err
+	}
+	return s.commit(ctx, change{single: true, do: remove, verdict: gone})
 }
 
 // credentialArgs returns the values of insertCredential.

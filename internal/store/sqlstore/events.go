@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	eventColumns = "id, at, kind, result, reason, user_id, subject, method, client, request_id, count, chain"
-	insertEvent  = "INSERT INTO events (" + eventColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+	eventColumns = "id, at, kind, result, reason, user_id, actor, subject, method, client, request_id, count, chain"
+	insertEvent  = "INSERT INTO events (" + eventColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 	listEvents   = "SELECT " + eventColumns + " FROM events WHERE id > $1 ORDER BY id LIMIT $2"
 )
 
@@ -34,7 +34,8 @@ func appendEvents(w tx, events []store.Event) error {
 // eventArgs returns the values of insertEvent.
 func eventArgs(e store.Event) []any {
 	return []any{
-		e.ID, store.Micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Subject, e.Method, e.Client, e.RequestID, e.Count, e.Chain,
+		e.ID, store.Micros(e.At), e.Kind, e.Result, e.Reason, e.UserID, e.Actor, e.Subject, e.Method, e.Client, e.RequestID, e.Count,
+		e.Chain,
 	}
 }
 
@@ -43,7 +44,8 @@ func (s verbs) ListEvents(ctx context.Context, after string, limit int) (events 
 	err = s.each(ctx, listEvents, []any{after, limit}, func(r row) error {
 		var e store.Event
 		var at int64
-		err := r.Scan(&e.ID, &at, &e.Kind, &e.Result, &e.Reason, &e.UserID, &e.Subject, &e.Method, &e.Client, &e.RequestID, &e.Count, &e.Chain)
+		err := r.Scan(&e.ID, &at, &e.Kind, &e.Result, &e.Reason, &e.UserID, &e.Actor, &e.Subject, &e.Method, &e.Client, &e.RequestID, &e.Count,
+			&e.Chain)
 		e.At = store.FromMicros(at)
 		events = append(events, e)
 		return err

@@ -8,7 +8,7 @@ import (
 // A statement that writes many rows at once has an array as a parameter for each column. These are their types by table.
 const (
 	counterTypes    = "text bigint bigint bigint bigint bigint"
-	eventTypes      = "text bigint text text text text text text text text bigint bytea"
+	eventTypes      = "text bigint text text text text text text text text text bigint bytea"
 	userTypes       = "text text text text bytea bytea text bigint bigint bigint bigint"
 	credentialTypes = "text text text bytea bigint bigint bigint"
 	sessionTypes    = "text text text bigint bytea text boolean text text bigint bigint bigint bigint bigint"

@@ -89,6 +89,15 @@ func TestNoLostAnswerMisleads(t *testing.T) {
 				return hasCredential(t, direct, c)
 			}
 		},
+		"DeleteCredential": func(t *testing.T, n int) (func(store.Store) error, func() error) {
+			_, c, _ := there(t, direct, n)
+			return func(s store.Store) error { return s.DeleteCredential(t.Context(), c) }, func() error {
+				if _, err := direct.Credential(t.Context(), c.Method, c.Key); !errors.Is(err, store.ErrNotFound) {
+					return fmt.Errorf("the credential is there: %v", err)
+				}
+				return nil
+			}
+		},
 		"ChangeCredential": func(t *testing.T, n int) (func(store.Store) error, func() error) {
 			u, c, _ := there(t, direct, n)
 			c.Data = []byte("another")

@@ -34,6 +34,7 @@ func TestNoHotQueryScansPostgres(t *testing.T) {
 		"open session": openSession, "candidate": postgresCandidate, "swap counters": swapCountersAtOnce, "sign up": signUpUser,
 		"append events": insertEvents(1, "TRUE"), "count events": countEvents, "lock user": lockUser, "revoke": insertRevocations,
 		"counters": selectCounters(3), "credential": selectCredential, "update credential": updateCredential, "add credential": addCredential,
+		"list credentials": listCredentials, "delete credential": deleteCredential,
 		"user": selectUser, "user by address": selectUserByMail, "update user": updateUser, "delete user": deleteUser, "list users": listUsers,
 		"search users": searchFrom, "search users further": searchAfter, "session": selectSession, "list sessions": listSessions,
 		"rotate session": rotateSession, "rotate and sweep sooner": rotateAndSweepSooner, "end sessions": deleteSessions,

@@ -83,11 +83,43 @@ func upTo(t *testing.T, db *sql.DB, version int64) {
 	}
 }
 
+// TestEventsOfBefore brings a database up to date that was made before an event could have an actor.
+func TestEventsOfBefore(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "c.db")
+	if err := prepareFile(path); err != nil {
+		t.Fatal(err)
+	}
+	db, err := open(path, 1, busyTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	upTo(t, db, 3)
+	insert := strings.Replace(strings.Replace(insertEvent, " actor,", "", 1), ", $13", "", 1) // as the version before has it
+	if _, err := db.ExecContext(t.Context(), insert, "id", 1, "login", "ok", "", "u", "s", "password", "127.0.0.1", "r", 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	events, err := s.ListEvents(t.Context(), "", 2)
+	want := []store.Event{{
+		ID: "id", At: store.FromMicros(1), Kind: "login", Result: "ok", UserID: "u", Subject: "s", Method: "password", Client: "127.0.0.1",
+		RequestID: "r", Count: 1,
+	}}
+	if diff := cmp.Diff(want, events); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 func TestNoHotQueryScans(t *testing.T) {
 	t.Parallel()
 	s := openHere(t)
 	// These sort what belongs to one user, or to one after the other.
-	sorts := map[string]bool{listSessions: true, deleteSurplus: true, credentialsOf: true, sessionsOf: true}
+	sorts := map[string]bool{listSessions: true, deleteSurplus: true, credentialsOf: true, sessionsOf: true, listCredentials: true}
 	queries := map[string]string{
 		"one counter":             selectCounters(1),
 		"three counters":          selectCounters(3),
@@ -98,6 +130,8 @@ func TestNoHotQueryScans(t *testing.T) {
 		"replace secret":          replaceSecret,
 		"credential":              selectCredential,
 		"update credential":       updateCredential,
+		"list credentials":        listCredentials,
+		"delete credential":       deleteCredential,
 		"user":                    selectUser,
 		"user by address":         selectUserByMail,
 		"update user":             updateUser,
@@ -153,6 +187,9 @@ func TestNoHotQueryScans(t *testing.T) {
 			if strings.HasPrefix(detail, "SCAN") && detail != "SCAN CONSTANT ROW" && name != "add key" ||
 				strings.Contains(detail, "TEMP B-TREE") && !sorts[query] {
 				t.Errorf("%s: %s", name, detail)
+			}
+			if name == "list credentials" && strings.Contains(detail, "credentials") && !strings.Contains(detail, "user_id=?") {
+				t.Errorf("%s does not go by user: %s", name, detail)
 			}
 			if strings.HasSuffix(name, "counters") && !strings.Contains(detail, "key=?") && !strings.HasPrefix(name, "delete") {
 				t.Errorf("%s does not go by key: %s", name, detail)

@@ -29,8 +29,9 @@ func events(t *testing.T, s store.Store, after string, limit int) []store.Event 
 
 func eventRoundTrip(t *testing.T, s store.Store) {
 	full := store.Event{
-		ID: "id", At: day, Kind: "login", Result: "refused", Reason: "many_failures", UserID: "nobody who is here", Subject: "Ünï\u0301 <'\";--\U0001F600",
-		Method: "password", Client: "2001:db8::/64", RequestID: "r", Count: 1 << 62, Chain: []byte{0, 'h', 0xff},
+		ID: "id", At: day, Kind: "login", Result: "refused", Reason: "many_failures", UserID: "nobody who is here", Actor: "cli",
+		Subject: "Ünï\u0301 <'\";--\U0001F600",
+		Method:  "password", Client: "2001:db8::/64", RequestID: "r", Count: 1 << 62, Chain: []byte{0, 'h', 0xff},
 	}
 	appendAll(t, s)
 	appendAll(t, s, full, event(1))

@@ -35,6 +35,9 @@ func Run(t *testing.T, open func(t *testing.T, place string) store.Store) {
 		{"search by address", search},
 		{"create with events", createWithEvents},
 		{"add a credential", addCredential},
+		{"list credentials", listCredentials},
+		{"delete a credential", deleteCredential},
+		{"one of many deleters wins", deleters},
 		{"accounts: round trip", accountRoundTrip},
 		{"accounts: taken", takenAccounts},
 		{"accounts: many", manyAccounts},
@@ -150,6 +153,7 @@ func cancellation(t *testing.T, s store.Store) {
 	_, listSecretsErr := s.ListSecrets(ctx)
 	_, candidateErr := s.Candidate(ctx, c0.Method, c0.Key, day, "c")
 	_, credentialErr := s.Credential(ctx, "password", "x")
+	_, listCredentialsErr := s.ListCredentials(ctx, "id-001", "password")
 	_, _, sessionErr := s.Session(ctx, x.ID)
 	_, sessionsErr := s.ListSessions(ctx, x.UserID)
 	_, endErr := s.EndSessions(ctx, x.UserID, store.Which{}, day)
@@ -166,7 +170,8 @@ func cancellation(t *testing.T, s store.Store) {
 	for name, err := range map[string]error{
 		"CreateUser": s.CreateUser(ctx, u, c), "User": userErr, "UserByEmail": mailErr, "UpdateUser": s.UpdateUser(ctx, u),
 		"DeleteUser": s.DeleteUser(ctx, "id-001", day), "ListUsers": usersErr, "SearchUsers": searchErr, "Accounts": accountsErr, "AddAccounts": addErr, "ListCounters": listCountersErr,
-		"ListSecrets": listSecretsErr, "Candidate": candidateErr, "AddCredential": s.AddCredential(ctx, c), "Credential": credentialErr, "UpdateCredential": s.UpdateCredential(ctx, c),
+		"ListSecrets": listSecretsErr, "Candidate": candidateErr, "AddCredential": s.AddCredential(ctx, c), "Credential": credentialErr, "ListCredentials": listCredentialsErr,
+		"DeleteCredential": s.DeleteCredential(ctx, c0), "UpdateCredential": s.UpdateCredential(ctx, c),
 		"ChangeCredential": s.ChangeCredential(ctx, c, "", day), "CreateSession": open(ctx, s, session(2, 1), store.Proof{}, 1, day),
 		"Session": sessionErr, "ListSessions": sessionsErr, "RotateSession": s.RotateSession(ctx, next), "EndSessions": endErr,
 		"Revocations": revocationsErr, "AddKey": s.AddKey(ctx, store.SigningKey{ID: "k", Private: []byte{}}, ""), "SigningKeys": keysErr,
