@@ -8,10 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/apikey"
 	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/internal/testkit/proxytest"
 )
@@ -163,6 +165,45 @@ func (s *stage) logout(t *testing.T, p *proxytest.Proxy) {
 	}
 }
 
+// keys uses an API key, which has a scope and no role, and ends with its owner's wish.
+func (s *stage) keys(t *testing.T, p *proxytest.Proxy) {
+	made, key, err := s.server.App.APIKeys.Create(t.Context(), s.user, apikey.Wish{Name: "reports", Scopes: []string{"reports"}}, apikey.By{Actor: "cli"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := key.Reveal()
+	invalid := []int{http.StatusBadRequest, http.StatusForbidden} // whichever the proxy has
+	for _, c := range []struct {
+		line    string
+		headers []string
+		want    []int
+	}{
+		{"GET /reports/1", []string{"X-API-Key: " + text}, []int{200}},
+		{"GET /reports/1", []string{bearer(text)}, []int{200}},
+		{"GET /orders/7", []string{"X-API-Key: " + text}, []int{200}},
+		{"GET /admin/users", []string{"X-API-Key: " + text}, []int{403}},
+		{"GET /transfers/1", []string{"X-API-Key: " + text}, []int{401}}, // nobody has logged in
+		{"GET /reports/1", []string{"X-API-Key: " + text[:len(text)-1] + "x"}, []int{401}},
+		{"GET /reports/1?api_key=" + text, nil, []int{401}},
+		{"GET /reports/1", []string{"X-API-Key: " + text, bearer(s.target.Good)}, invalid},
+		{"GET /reports/1", []string{"X-API-Key: " + text, "Cookie: " + s.target.Cookie + "=" + s.target.Good}, invalid},
+	} {
+		a := ask(t, p, proxytest.APIHost, c.line, c.headers...)
+		if !slices.Contains(c.want, a.Status) {
+			t.Errorf("%s with %.12q: %d, want %v: %s", c.line, c.headers, a.Status, c.want, a.Body)
+		}
+		if got := got(a); got != nil && (got.Header.Get("X-User-Scopes") != "reports" || got.Header.Get("X-User-Roles") != "" || got.Header.Get("X-User-Id") != s.user) {
+			t.Errorf("%s: %v", c.line, got.Header)
+		}
+	}
+	if err := s.server.App.APIKeys.Revoke(t.Context(), s.user, made.ID, apikey.By{Actor: "cli"}); err != nil {
+		t.Fatal(err)
+	}
+	if a := ask(t, p, proxytest.APIHost, "GET /reports/1", "X-API-Key: "+text); a.Status != http.StatusUnauthorized {
+		t.Errorf("a key that was revoked: %d", a.Status)
+	}
+}
+
 // expiry moves the clock until no token is good.
 func (s *stage) expiry(t *testing.T) {
 	s.server.Clock.Advance(2 * time.Hour)
@@ -173,7 +214,7 @@ func (s *stage) expiry(t *testing.T) {
 	}
 }
 
-// down ends Countersign's store, and then Countersign: nothing is let through any more that needs somebody to be known.
+// down ends Countersign: nothing is let through any more that needs somebody to be known.
 func (s *stage) down(t *testing.T) {
 	s.server.Stop()
 	for name, p := range s.proxies {

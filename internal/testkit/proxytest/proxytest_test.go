@@ -30,6 +30,7 @@ func TestProxies(t *testing.T) {
 		s.each(t, "bodies", s.bodies)
 		s.each(t, "upgrade", s.upgrade)
 		s.each(t, "logout", s.logout)
+		s.each(t, "keys", s.keys)
 	})
 	if log := s.proxies["nginx"].AccessLog(t); strings.Contains(log, s.target.Good[:40]) || !strings.Contains(log, "api.example.com/orders/7") {
 		t.Errorf("the access log:\n%.2000s", log)
