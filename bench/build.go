@@ -16,7 +16,7 @@ import (
 // quietly leaves a row out would be read as one that ran.
 func requireTools(o options) error {
 	tools := []string{"go", "taskset"}
-	if o.runs("profile") || o.runs("ceiling") {
+	if o.runs("profile") || o.runs("ceiling") || o.runs("forward") {
 		tools = append(tools, "wrk")
 	}
 	if o.wants(groupExpress) {
@@ -49,7 +49,7 @@ func (b *bench) build(ctx context.Context) error {
 			return err
 		}
 	}
-	if b.runs("ceiling") {
+	if b.runs("ceiling") || b.runs("forward") {
 		if err := b.goBuild(ctx, ".", "constant", "./constant"); err != nil {
 			return err
 		}

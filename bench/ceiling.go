@@ -37,11 +37,19 @@ func (b *bench) ceiling(ctx context.Context) (section, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.runPairs(ctx, pairs); err != nil {
+		return nil, err
+	}
+	return newCeilingReport(b.options, pairs), nil
+}
+
+// runPairs loads all pairs in each round.
+func (b *bench) runPairs(ctx context.Context, pairs []*pair) error {
 	if b.warmup > 0 {
 		b.progress("warming up, %v each", b.warmup)
 		for _, p := range pairs {
 			if _, err := b.pairRound(ctx, p, 0, b.warmup); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
@@ -49,14 +57,14 @@ func (b *bench) ceiling(ctx context.Context) (section, error) {
 		for _, p := range pairs {
 			s, err := b.pairRound(ctx, p, n, b.duration)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			p.rounds = append(p.rounds, s)
 			b.progress("round %d of %d: %s: %s req/s, %.3f of the ceiling; %.3f by CPU", n+1, b.rounds, p.label,
 				thousands(s.ours.perSecond), s.ofRate(), s.ofCPU())
 		}
 	}
-	return newCeilingReport(b.options, pairs), nil
+	return nil
 }
 
 // pairRound loads both, in the one order and in the other by turns.

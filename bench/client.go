@@ -92,6 +92,7 @@ func (i *instance) do(ctx context.Context, r request) ([]byte, error) {
 		return nil, err
 	}
 	req.Header = r.header.Clone()
+	req.Host = r.header.Get("Host")
 	res, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", i.label, err)

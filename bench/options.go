@@ -48,10 +48,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		fmt.Fprintf(stderr, "bench [flags] [scenario ...], some of %s (default all)\n", strings.Join(scenarioNames(), ", "))
 		flags.PrintDefaults()
 	}
-	flags.IntVar(&o.rounds, "rounds", 0, "rounds over all servers, of which the median is shown; 0 is 5 in ceiling and 3 elsewhere")
+	flags.IntVar(&o.rounds, "rounds", 0, "rounds over all servers, of which the median is shown; 0 is 5 in ceiling and forward, and 3 elsewhere")
 	flags.DurationVar(&o.duration, "duration", 5*time.Second, "load on each server in a round, in whole seconds")
 	flags.DurationVar(&o.warmup, "warmup", 2*time.Second, "load on each server before what is counted, in whole seconds; 0 for none")
-	flags.IntVar(&o.connections, "connections", 32, "connections that wrk keeps open (profile, ceiling)")
+	flags.IntVar(&o.connections, "connections", 32, "connections that wrk keeps open (profile, ceiling, forward)")
 	flags.IntVar(&o.serverCore, "server-core", 0, "core of the servers")
 	flags.IntVar(&o.loadCore, "load-core", 1, "core of the load and of this program")
 	flags.IntVar(&o.maxProcs, "gomaxprocs", 1, "GOMAXPROCS of the Go servers")

@@ -30,6 +30,7 @@ type section interface {
 var scenarios = []scenario{
 	{"profile", groups, []string{groupCountersign, groupExpress}, 3, (*bench).profile},
 	{"ceiling", []string{groupCountersign}, []string{groupCountersign}, 5, (*bench).ceiling},
+	{"forward", []string{groupCountersign}, []string{groupCountersign}, 5, (*bench).forwardAuth},
 	{"refresh", []string{groupCountersign}, []string{groupCountersign}, 3, (*bench).refresh},
 	{"logins", groups, groups, 3, (*bench).logins},
 	{"storm", groups, []string{groupCountersign}, 3, (*bench).storm},

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings what the tests use beyond Go, where this user may: Node with npm packages, Chromium, PostgreSQL, PgBouncer, a MongoDB
-# server, a C compiler for -race.
+# server, nginx, Caddy, a C compiler for -race.
 # What cannot be had is said here by name; the tests that need it skip by name, and fail when CI=true.
 set -u
 cd "$(dirname "$0")/.."
@@ -10,12 +10,18 @@ command -v node >/dev/null && command -v npm >/dev/null || absent+=(nodejs npm)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || absent+=(chromium)
 command -v gcc >/dev/null || absent+=(gcc libc6-dev)
 postgres() { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1
-pgbouncer() { command -v pgbouncer || ls /usr/sbin/pgbouncer; } >/dev/null 2>&1
+server() { command -v "$1" || ls "/usr/sbin/$1"; } >/dev/null 2>&1
+servers=(pgbouncer nginx caddy)
 postgres || absent+=(postgresql)
-pgbouncer || absent+=(pgbouncer)
+for name in "${servers[@]}"; do
+  server "$name" || absent+=("$name")
+done
 
 if [ ${#absent[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "test-deps: installing ${absent[*]}"
+  # Debian starts the servers that it installs. The tests start their own.
+  policy=/usr/sbin/policy-rc.d
+  [ -e "$policy" ] || { trap 'rm -f "$policy"' EXIT && printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"; }
   apt-get update -qq >/dev/null 2>&1
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${absent[@]}" >/dev/null 2>&1
 fi
@@ -23,7 +29,9 @@ for tool in node npm chromium gcc; do
   command -v "$tool" >/dev/null || echo "test-deps: MISSING $tool; tests that need it will skip"
 done
 postgres || echo "test-deps: MISSING postgresql; tests that need it will skip"
-pgbouncer || echo "test-deps: MISSING pgbouncer; tests that need it will skip"
+for name in "${servers[@]}"; do
+  server "$name" || echo "test-deps: MISSING $name; tests that need it will skip"
+done
 
 peers=internal/testkit/node
 if command -v npm >/dev/null && ! cmp -s "$peers/package-lock.json" "$peers/node_modules/.installed"; then

@@ -46,7 +46,10 @@ func run(listen string, length int, naked bool) error {
 
 // constant answers so many bytes as a profile is answered.
 func constant(length int) http.Handler {
-	body := append(bytes.Repeat([]byte("x"), max(length, 1)-1), '\n')
+	var body []byte
+	if length > 0 {
+		body = append(bytes.Repeat([]byte("x"), length-1), '\n')
+	}
 	contentType := []string{"application/json"}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Content-Type"] = contentType

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/testkit"
+	"github.com/countersign-auth/countersign/internal/testkit/hostile"
 )
 
 const (
@@ -103,50 +104,15 @@ func TestHostileBodies(t *testing.T) {
 	}
 }
 
-func TestHostileProfileRequests(t *testing.T) {
+// TestHostileRequests sends all that attackers send to a protected route, under both kinds of keys.
+func TestHostileRequests(t *testing.T) {
 	t.Parallel()
-	s := testkit.Start(t)
-	for _, row := range []struct {
-		name, path string
-		want       int
-		headers    []string
-	}{
-		{"no token", "/user/profile", 401, nil},
-		{"empty header", "/user/profile", 401, []string{"Authorization: "}},
-		{"Basic", "/user/profile", 401, []string{"Authorization: Basic YTpi"}},
-		{"no scheme", "/user/profile", 401, []string{"Authorization: a.b.c"}},
-		{"a scheme alone", "/user/profile", 400, []string{"Authorization: Bearer"}},
-		{"quoted", "/user/profile", 400, []string{`Authorization: Bearer "a.b.c"`}},
-		{"junk", "/user/profile", 401, []string{"Authorization: Bearer junk"}},
-		{"dots", "/user/profile", 401, []string{"Authorization: Bearer " + strings.Repeat(".", 30_000)}},
-		{"empty query", "/user/profile?secret_token=", 401, nil},
-		{"junk query", "/user/profile?secret_token=%00%ff", 401, nil},
-		{"bad query", "/user/profile?secret_token=%zz", 400, nil},
-		{"list in the query", "/user/profile?secret_token[]=a.b.c", 401, nil},
-	} {
-		res := s.Do(t, s.Request(t, http.MethodGet, row.path, "", row.headers...))
-		if res.Status != row.want {
-			t.Errorf("%s: %d, want %d: %s", row.name, res.Status, row.want, res.Body)
-		}
-		hasError := strings.Contains(res.Header.Get("WWW-Authenticate"), "error=")
-		if row.name == "no token" && hasError {
-			t.Errorf("%s: the challenge has an error code: %v", row.name, res.Header)
-		}
-		if row.name == "junk" && !hasError {
-			t.Errorf("%s: the challenge has no error code: %v", row.name, res.Header)
-		}
-	}
-}
-
-func TestSpellingsOfThePath(t *testing.T) {
-	t.Parallel()
-	s := testkit.Start(t)
-	for _, target := range []string{"//user/profile", "/user//profile", "/user/./profile", "/user/x/../profile", "/USER/profile", "/user/profile/", "/%75ser/profile",
-		"/user%2fprofile", "/user/profile%00", "/user/profile;x", "/user\\profile", "/./user/profile", "http://evil.example//user/profile", "/user/profile/.", "/../user/profile"} {
-		res, _ := raw(t, s, "GET "+target+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-		if len(res) != 1 || res[0].StatusCode != 404 && res[0].StatusCode != 400 {
-			t.Errorf("%s: %v", target, statuses(res))
-		}
+	for name, settings := range map[string][]string{"own key": nil, "shared secret": {"jwt.secret=" + testkit.Secret}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := testkit.Start(t, append(settings, "limits.insecure_disabled=true")...)
+			hostile.Run(t, s.Target(t))
+		})
 	}
 }
 

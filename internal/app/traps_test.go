@@ -11,7 +11,8 @@ import (
 
 // The ten Go traps that each was seen to open a server like this one. The numbers are those of the security notes that
 // the project was begun with. Trap 3, a dummy hash that takes no time, is one of counting hash operations and is held
-// by package password (TestEqualWork).
+// by package password (TestEqualWork). Traps 6 and 7, the spellings of a token and its dates, and what else of 4 and 5 is
+// wrong with a token whoever made it, are among the requests of TestHostileRequests.
 
 func TestTrap01NULMakesTwoPasswordsOne(t *testing.T) {
 	t.Parallel()
@@ -71,19 +72,15 @@ func claims(s *testkit.Server, name, value string) string {
 
 const goodHeader = `{"alg":"HS256","typ":"JWT"}`
 
-// refusesTokens sends each token in the header and in the query. None may get through.
+// refusesTokens sends each token. None may get through.
 func refusesTokens(t *testing.T, s *testkit.Server, tokens map[string]string) {
 	t.Helper()
 	if good := testkit.Forge(testkit.Secret, goodHeader, claims(s, "", "")); s.Profile(t, good).Status != 200 {
 		t.Fatalf("the good token is refused: %s", s.Profile(t, good).Body)
 	}
 	for name, token := range tokens {
-		if res := s.Profile(t, token); res.Status != 401 && res.Status != 400 {
-			t.Errorf("%s, in the header: %d %s", name, res.Status, res.Body)
-		}
-		query := strings.NewReplacer("%", "%25", "&", "%26", "+", "%2B", "#", "%23", "\n", "%0A", "\r", "%0D", " ", "%20", "\x00", "%00").Replace(token)
-		if res := s.Do(t, s.Request(t, "GET", "/user/profile?secret_token="+query, "")); res.Status != 401 && res.Status != 400 {
-			t.Errorf("%s, in the query: %d %s", name, res.Status, res.Body)
+		if res := s.Profile(t, token); res.Status != 401 {
+			t.Errorf("%s: %d %s", name, res.Status, res.Body)
 		}
 	}
 }
@@ -92,22 +89,9 @@ func TestTrap04CaseAndDuplicatesInJSON(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t, "jwt.secret="+testkit.Secret)
 	forge := func(header, payload string) string { return testkit.Forge(testkit.Secret, header, payload) }
-	good := claims(s, "", "")
 	refusesTokens(t, s, map[string]string{
-		"alg twice":            forge(`{"alg":"HS256","alg":"HS256","typ":"JWT"}`, good),
-		"only ALG":             forge(`{"ALG":"HS256","typ":"JWT"}`, good),
-		"alg none":             forge(`{"alg":"none","typ":"JWT"}`, good),
-		"sub twice":            forge(goodHeader, strings.Replace(good, `"sub":"u1"`, `"sub":"u2","sub":"u1"`, 1)),
-		"sub with a long s":    forge(goodHeader, strings.Replace(good, `"sub"`, `"ſub"`, 1)),
-		"sub twice, escaped":   forge(goodHeader, strings.Replace(good, `"sub":"u1"`, `"sub":"u2","s\u0075b":"u1"`, 1)),
-		"user._id twice":       forge(goodHeader, claims(s, "user", `{"_id":"u1","_id":"u1"}`)),
-		"user is another one":  forge(goodHeader, claims(s, "user", `{"_id":"u2"}`)),
-		"text behind":          forge(goodHeader, good+"x"),
-		"a second object":      forge(goodHeader, good+"{}"),
-		"a list":               forge(goodHeader, "["+good+"]"),
-		"null":                 forge(goodHeader, "null"),
-		"a byte order mark":    forge(goodHeader, "\ufeff"+good),
-		"a header that is not": forge(`"HS256"`, good),
+		"user._id twice":      forge(goodHeader, claims(s, "user", `{"_id":"u1","_id":"u1"}`)),
+		"user is another one": forge(goodHeader, claims(s, "user", `{"_id":"u2"}`)),
 	})
 	for name, body := range map[string]string{
 		"twice":           `{"email":"a@example.com","email":"b@example.com","password":"` + testkit.Password + `"}`,
@@ -128,8 +112,6 @@ func TestTrap05DepthAndEncoding(t *testing.T) {
 	s := testkit.Start(t, "jwt.secret="+testkit.Secret)
 	forge := func(payload string) string { return testkit.Forge(testkit.Secret, goodHeader, payload) }
 	refusesTokens(t, s, map[string]string{
-		"deep":           forge(claims(s, "x", strings.Repeat("[", 2000)+strings.Repeat("]", 2000))),
-		"invalid UTF-8":  forge(claims(s, "sub", "\"u\xff\"")),
 		"lone surrogate": forge(claims(s, "user", `{"_id":"\ud800"}`)),
 	})
 	pw := `"password":"` + testkit.Password + `"`
@@ -143,49 +125,6 @@ func TestTrap05DepthAndEncoding(t *testing.T) {
 			t.Errorf("%s: %d %s", name, res.Status, res.Body)
 		}
 	}
-}
-
-func TestTrap06OneTokenHasOneSpelling(t *testing.T) {
-	t.Parallel()
-	s := testkit.Start(t, "jwt.secret="+testkit.Secret)
-	good := testkit.Forge(testkit.Secret, goodHeader, claims(s, "", ""))
-	last := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", good[len(good)-1])
-	tokens := map[string]string{
-		"padding":         good + "=",
-		"trailing bits":   good[:len(good)-1] + string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last^1]),
-		"a fourth part":   good + ".",
-		"a space":         good + " ",
-		"no signature":    good[:strings.LastIndex(good, ".")+1],
-		"standard base64": strings.NewReplacer("-", "+", "_", "/").Replace(good) + "+",
-		"cut":             good[:len(good)-2],
-	}
-	delete(tokens, "a space") // header values are trimmed by HTTP itself; the query case stands below
-	refusesTokens(t, s, tokens)
-	for _, end := range []string{"%0A", "%0D%0A", "%20", "%00", "=", "%3D"} {
-		if res := s.Do(t, s.Request(t, "GET", "/user/profile?secret_token="+good+end, "")); res.Status == 200 {
-			t.Errorf("%s behind the token is taken", end)
-		}
-	}
-	middle := len(good) - 10
-	if res := s.Do(t, s.Request(t, "GET", "/user/profile?secret_token="+good[:middle]+"%0A"+good[middle:], "")); res.Status == 200 {
-		t.Error("a newline inside the token is taken")
-	}
-}
-
-func TestTrap07NumericDates(t *testing.T) {
-	t.Parallel()
-	s := testkit.Start(t, "jwt.secret="+testkit.Secret)
-	tokens := map[string]string{}
-	for _, exp := range []string{"", "0", "-1", "1", "null", `"9999999999"`, "[]", "true", "1e308", "1e400", "9223372036854775807", "9223372036854775808",
-		"253402300800", strings.Repeat("9", 1000), "0x10", "1_000", "+1", "01795471597", ".5", "NaN", "Infinity"} {
-		tokens["exp "+exp] = testkit.Forge(testkit.Secret, goodHeader, claims(s, "exp", exp))
-	}
-	future := fmt.Sprint(s.Clock.Now().Add(time.Hour).Unix())
-	for _, v := range []string{future, "1e308", `"0"`, "null", "[]"} {
-		tokens["nbf "+v] = testkit.Forge(testkit.Secret, goodHeader, claims(s, "nbf", v))
-		tokens["iat "+v] = testkit.Forge(testkit.Secret, goodHeader, claims(s, "iat", v))
-	}
-	refusesTokens(t, s, tokens)
 }
 
 func TestTrap08CredentialsInTheQuery(t *testing.T) {

@@ -41,6 +41,18 @@ func (i *introduction) write(h http.Header) {
 	h[headerScopes], h[headerAssertion] = i.scopes[:], i.assertion[:]
 }
 
+// writeKnown sets the headers that are not empty, for a proxy that takes a missing one for empty.
+func (i *introduction) writeKnown(h http.Header) {
+	for _, field := range [...]struct {
+		name  string
+		value []string
+	}{{headerID, i.id[:]}, {headerEmail, i.email[:]}, {headerRoles, i.roles[:]}, {headerScopes, i.scopes[:]}, {headerAssertion, i.assertion[:]}} {
+		if field.value[0] != "" {
+			h[field.name] = field.value
+		}
+	}
+}
+
 // places is how many introductions are kept, and placesEach how many of them one credential can take: whoever has few
 // tokens cannot put the others out, however many hosts he names.
 const (

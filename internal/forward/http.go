@@ -123,6 +123,9 @@ var (
 	nothing = []string{"0"}
 )
 
+// nginxMount is what nginx asks for.
+const nginxMount = mount + "?for=nginx"
+
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
@@ -141,7 +144,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, q, err)
 		return
 	}
-	i.write(header)
+	if r.RequestURI == nginxMount {
+		clear(header) // nginx takes nothing else of an answer, and reads and throws away each line of it
+		i.writeKnown(header)
+	} else {
+		i.write(header)
+	}
 	header["Content-Length"] = nothing
 	w.WriteHeader(http.StatusOK)
 }
@@ -227,7 +235,7 @@ func (h *Handler) errFresh(fresh time.Duration) error {
 
 // refuse answers what may not pass. Without a q the request could not be read.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, q *request, err error) {
-	nginx := r.RequestURI == mount+"?for=nginx"
+	nginx := r.RequestURI == nginxMount
 	p := problem.From(err)
 	if p.Status == http.StatusUnauthorized && q != nil && h.isForLogin(r, q) {
 		if !nginx {

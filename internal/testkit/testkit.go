@@ -6,9 +6,6 @@
 package testkit
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -21,6 +18,7 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/app"
 	"github.com/countersign-auth/countersign/internal/config"
+	"github.com/countersign-auth/countersign/internal/testkit/hostile"
 )
 
 // Canary stands in every password of the tests. It must come back in no answer and no log line.
@@ -39,8 +37,9 @@ type Server struct {
 	Addr  string
 	Clock *Clock
 
-	spec *spec
-	log  Log
+	server *http.Server
+	spec   *spec
+	log    Log
 }
 
 // Start runs a server with these settings, each as key=value, until the test ends.
@@ -64,14 +63,13 @@ func Start(t testing.TB, settings ...string) *Server {
 	if s.App, err = app.Open(t.Context(), cfg, s.Addr, log, s.Clock.Now); err != nil {
 		t.Fatal(err)
 	}
-	server, err := s.App.Server(t.Context())
-	if err != nil {
+	if s.server, err = s.App.Server(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = server.Serve(listener) }() // ends with Close
+	go func() { _ = s.server.Serve(listener) }() // ends with Close
 	stop := s.App.Start(t.Context())
 	t.Cleanup(func() {
-		_ = server.Close()
+		s.Stop()
 		stop()
 		if err := s.App.Close(); err != nil {
 			t.Error(err)
@@ -83,6 +81,9 @@ func Start(t testing.TB, settings ...string) *Server {
 	s.spec = loadSpec(t, s)
 	return s
 }
+
+// Stop ends the listener and all connections, as the end of the process would.
+func (s *Server) Stop() { _ = s.server.Close() }
 
 // Log returns what the server has logged so far.
 func (s *Server) Log() string { return s.log.String() }
@@ -210,9 +211,5 @@ func (s *Server) Profile(t testing.TB, token string) *Response {
 
 // Forge returns a token of exactly this header and payload, signed by HMAC with SHA-256.
 func Forge(secret, header, payload string) string {
-	enc := base64.RawURLEncoding
-	signed := enc.EncodeToString([]byte(header)) + "." + enc.EncodeToString([]byte(payload))
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(signed))
-	return signed + "." + enc.EncodeToString(mac.Sum(nil))
+	return hostile.HMAC([]byte(secret), header, payload)
 }

@@ -1,5 +1,5 @@
 // Package need finds what some tests use beyond Go: Node with its packages, Chromium, PostgreSQL, PgBouncer, a MongoDB
-// server.
+// server, nginx, Caddy.
 //
 // A test whose tool is missing is skipped by name, with the command that would bring it. With CI=true in the
 // environment a missing tool is a failure, so that CI cannot be green by skipping.
@@ -69,14 +69,38 @@ func FindPostgres() (string, error) {
 // PgBouncer returns the path of PgBouncer.
 func PgBouncer(t testing.TB) string {
 	t.Helper()
-	path, err := exec.LookPath("pgbouncer")
+	return server(t, "pgbouncer")
+}
+
+// Nginx returns the path of nginx.
+func Nginx(t testing.TB) string {
+	t.Helper()
+	return server(t, "nginx")
+}
+
+// Caddy returns the path of Caddy.
+func Caddy(t testing.TB) string {
+	t.Helper()
+	return server(t, "caddy")
+}
+
+// server returns the path of a program that may be where only root looks.
+func server(t testing.TB, name string) string {
+	t.Helper()
+	path, err := FindServer(name)
 	if err != nil {
-		path = "/usr/sbin/pgbouncer"
-		if _, err := os.Stat(path); err != nil {
-			missing(t, "pgbouncer")
-		}
+		missing(t, name)
 	}
 	return path
+}
+
+// FindServer returns the path of a program that may be where only root looks.
+func FindServer(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return exec.LookPath("/usr/sbin/" + name)
+	}
+	return path, nil
 }
 
 func missing(t testing.TB, what string) {

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/testkit/need"
+	"github.com/countersign-auth/countersign/internal/testkit/proxytest"
+)
+
+// forwardAuth compares nginx that asks Countersign for leave with the same nginx that asks a handler which says yes to
+// everything: the files of examples/nginx, and one site behind both.
+func (b *bench) forwardAuth(ctx context.Context) (section, error) {
+	pairs, err := b.proxyPairs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.runPairs(ctx, pairs); err != nil {
+		return nil, err
+	}
+	return newForwardReport(b.options, pairs), nil
+}
+
+func (b *bench) proxyPairs(ctx context.Context) ([]*pair, error) {
+	rules, err := filepath.Abs("../examples/rules.yaml")
+	if err != nil {
+		return nil, err
+	}
+	s := b.countersign("forward", "Countersign", "")
+	s.env = append(s.env, "COUNTERSIGN_TRUSTED_PROXIES=127.0.0.1", "COUNTERSIGN_RULES_FILE="+rules)
+	ours, err := b.bringUp(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	site, err := b.bare(ctx, "site", 200)
+	if err != nil {
+		return nil, err
+	}
+	yes, err := b.bare(ctx, "yes", 0) // nginx keeps no connection on which an answer to auth_request had a body
+	if err != nil {
+		return nil, err
+	}
+	guarded, err := b.nginx(ctx, "nginx", ours.instance, site)
+	if err != nil {
+		return nil, err
+	}
+	ceiling, err := b.nginx(ctx, "nginx-bare", yes, site)
+	if err != nil {
+		return nil, err
+	}
+	load := func(path string, signedIn bool) func(context.Context, time.Duration) (wrkLoad, error) {
+		return func(context.Context, time.Duration) (wrkLoad, error) {
+			return wrkLoad{prepare: func(ctx context.Context, _ *instance) (request, error) {
+				r := request{method: http.MethodGet, path: path, header: http.Header{"Host": {proxytest.APIHost}}}
+				if signedIn {
+					token, err := ours.logIn(ctx, ours.account)
+					if err != nil {
+						return request{}, err
+					}
+					r.header.Set("Authorization", "Bearer "+token)
+				}
+				return r, nil
+			}}, nil
+		}
+	}
+	return []*pair{
+		{label: "Somebody signed in, ES256, warm", atLeast: 0.90, ours: guarded, ceiling: ceiling, load: load("/orders/7", true)},
+		{label: "A public path, nobody signed in", atLeast: 0.90, ours: guarded, ceiling: ceiling, load: load("/status", false)},
+	}, nil
+}
+
+// bare starts net/http's server as it comes, with a handler that answers so many bytes.
+func (b *bench) bare(ctx context.Context, name string, length int) (*instance, error) {
+	addr, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	i := &instance{base: "http://" + addr, server: server{
+		name: name, label: "bare handler (" + name + ")", constant: true,
+		argv:      []string{b.binary("constant"), "-naked", "-length", fmt.Sprint(length), "-listen", addr},
+		env:       []string{b.goMaxProcs()},
+		listen:    func(string) (arg, env []string) { return nil, nil },
+		readyPath: "/", readyStatus: http.StatusOK,
+	}}
+	_, err = b.launch(ctx, i, addr)
+	return i, err
+}
+
+// nginx starts one that asks guard, before that site.
+func (b *bench) nginx(ctx context.Context, name string, guard, site *instance) (*instance, error) {
+	bin, err := need.FindServer("nginx")
+	if err != nil {
+		return nil, err
+	}
+	addr, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(b.dir, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	argv, err := proxytest.ConfigureNginx(dir, bin, addr, proxytest.Servers{Countersign: guard.addr(), API: site.addr(), App: site.addr()})
+	if err != nil {
+		return nil, err
+	}
+	i := &instance{base: "http://" + addr, server: server{
+		name: name, label: "nginx before " + guard.label, constant: true, argv: argv,
+		listen:    func(string) (arg, env []string) { return nil, nil },
+		readyPath: "/", readyStatus: http.StatusMisdirectedRequest, // without the name of a site
+	}}
+	if _, err := b.launch(ctx, i, addr); err != nil {
+		return nil, err
+	}
+	i.counts = []*process{guard.process, site.process}
+	return i, nil
+}
+
+type forwardReport struct {
+	options
+	pairs []*pair
+	targets
+}
+
+func newForwardReport(o options, pairs []*pair) *forwardReport {
+	r := &forwardReport{options: o, pairs: pairs}
+	for _, p := range pairs {
+		rate, cpu := medianOf(p.rounds, pairSample.ofRate), medianOf(p.rounds, pairSample.ofCPU)
+		r.promise(rate >= p.atLeast, "%s: %.3f of the requests a second; at least %.2f wanted", p.label, rate, p.atLeast)
+		r.promise(cpu >= p.atLeast, "%s: %.3f by the CPU time a request; at least %.2f wanted", p.label, cpu, p.atLeast)
+	}
+	return r
+}
+
+func (r *forwardReport) write(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "## Forward auth through nginx\n\nnginx with the files of examples/nginx, which asks Countersign about each request, beside the same nginx "+
+		"that asks a bare net/http handler. nginx, whom it asks and the site behind share a core, and their CPU time is added up. Median of %d rounds of %v, %d connections by wrk; ratios are of rounds. %s\n\n",
+		r.rounds, r.duration, r.connections, r.where())
+	tableHead(out, "row", "req/s", "bare handler", "ratio", "least to most", "CPU a request", "bare handler", "ratio", "least to most")
+	for _, p := range r.pairs {
+		rates, cpus := valuesOf(p.rounds, pairSample.ofRate), valuesOf(p.rounds, pairSample.ofCPU)
+		tableRow(out, p.label,
+			thousands(medianOf(p.rounds, func(s pairSample) float64 { return s.ours.perSecond })),
+			thousands(medianOf(p.rounds, func(s pairSample) float64 { return s.ceiling.perSecond })),
+			fmt.Sprintf("%.3f", median(rates)), spread(rates),
+			micros(medianOf(p.rounds, func(s pairSample) time.Duration { return s.ours.perRequest() })),
+			micros(medianOf(p.rounds, func(s pairSample) time.Duration { return s.ceiling.perRequest() })),
+			fmt.Sprintf("%.3f", median(cpus)), spread(cpus))
+	}
+	r.targets.write(out)
+	return out.Flush()
+}

@@ -1,0 +1,106 @@
+//go:build unix
+
+// Package proxytest runs nginx and Caddy with the very files of examples/, before the servers of a test. Neither needs
+// root.
+package proxytest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/countersign-auth/countersign/internal/testkit/need"
+)
+
+// Proxy is one that runs.
+type Proxy struct {
+	// Addr is its address and port, for both sites and without TLS.
+	Addr string
+	dir  string
+}
+
+// Nginx runs nginx before these servers until the test ends.
+func Nginx(t testing.TB, s Servers) *Proxy {
+	t.Helper()
+	return start(t, need.Nginx(t), s, ConfigureNginx)
+}
+
+// Caddy runs Caddy before these servers until the test ends.
+func Caddy(t testing.TB, s Servers) *Proxy {
+	t.Helper()
+	return start(t, need.Caddy(t), s, configureCaddy)
+}
+
+// AccessLog returns what nginx has logged of requests so far.
+func (p *Proxy) AccessLog(t testing.TB) string {
+	t.Helper()
+	return p.read(t, "access.log")
+}
+
+func (p *Proxy) read(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(p.dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func start(t testing.TB, bin string, s Servers, configure func(dir, bin, addr string, s Servers) ([]string, error)) *Proxy {
+	t.Helper()
+	p := &Proxy{dir: t.TempDir(), Addr: freeAddr(t)}
+	argv, err := configure(p.dir, bin, p.Addr, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It ends when the input of the shell ends, which it does with this process.
+	const script = `"$@" </dev/null >"$HOME/log" 2>&1 & proxy=$!; cat; kill $proxy; wait $proxy`
+	cmd := exec.Command("/bin/sh", append([]string{"-c", script, "sh"}, argv...)...)
+	cmd.Dir, cmd.SysProcAttr = p.dir, &syscall.SysProcAttr{Setsid: true}
+	cmd.Env = append(os.Environ(), "HOME="+p.dir, "XDG_DATA_HOME="+p.dir, "XDG_CONFIG_HOME="+p.dir)
+	open, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = open.Close()
+		_ = cmd.Wait() // its status is that of a process that was ended
+		if t.Failed() {
+			t.Logf("%s said:\n%.20000s", filepath.Base(bin), p.read(t, "log"))
+		}
+	})
+	if err := p.await(); err != nil {
+		t.Fatalf("%s: %v\n%s", bin, err, p.read(t, "log"))
+	}
+	return p
+}
+
+func (p *Proxy) await() error {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		conn, err := net.Dial("tcp", p.Addr)
+		if err == nil {
+			return conn.Close()
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("it does not listen: %w", err)
+		}
+	}
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
