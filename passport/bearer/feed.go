@@ -8,12 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"sync/atomic"
 	"time"
 
 	"github.com/countersign-auth/countersign/jwt"
+	"github.com/countersign-auth/countersign/jwt/fetch"
 )
 
 // The bounds and defaults of [FeedConfig].
@@ -65,9 +64,8 @@ type FeedConfig struct {
 // session within a second: in memory, without a question to anybody for a request. [Feed.Run] must run for it to work.
 // It is safe for concurrent use.
 type Feed struct {
-	url      string
 	cfg      FeedConfig
-	client   *http.Client
+	source   *fetch.Source
 	verifier *jwt.Verifier
 
 	view atomic.Pointer[view]
@@ -90,9 +88,6 @@ func NewFeed(url string, keys jwt.KeySet, cfg FeedConfig) (*Feed, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("bearer: NewFeed: %w", err)
 	}
-	if err := checkFeedURL(url, cfg.InsecureAllowHTTP); err != nil {
-		return nil, fmt.Errorf("bearer: NewFeed: %w", err)
-	}
 	verifier, err := jwt.NewVerifier(keys, jwt.Expect{
 		Issuer: cfg.Issuer, Audience: feedAudience, Type: []string{feedType},
 		MaxAge: feedAge, Leeway: cfg.Leeway, Now: cfg.Now, MaxBytes: cfg.MaxBytes,
@@ -100,7 +95,13 @@ func NewFeed(url string, keys jwt.KeySet, cfg FeedConfig) (*Feed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bearer: NewFeed: %w", err)
 	}
-	f := &Feed{url: url, cfg: cfg, client: feedClient(cfg.Client), verifier: verifier, turn: make(chan struct{}, 1)}
+	source, err := fetch.New(url, fetch.Config{
+		Accept: []string{"application/jwt"}, MaxBytes: cfg.MaxBytes, Timeout: pollTimeout, Client: cfg.Client, InsecureAllowHTTP: cfg.InsecureAllowHTTP,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bearer: NewFeed: %w", err)
+	}
+	f := &Feed{cfg: cfg, source: source, verifier: verifier, turn: make(chan struct{}, 1)}
 	f.view.Store(&view{})
 	return f, nil
 }
@@ -132,44 +133,6 @@ func (c *FeedConfig) complete() error {
 		return errors.New("FeedConfig.MaxStale must be at least two Intervals")
 	}
 	return nil
-}
-
-// checkFeedURL refuses what would send the request somewhere else than meant, or in the clear.
-func checkFeedURL(text string, allowHTTP bool) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return errors.New("the URL is malformed")
-	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.Opaque != "":
-		return errors.New("the URL must be https://host/path")
-	case u.Scheme == "http" && !allowHTTP && !isLoopback(u.Hostname()):
-		return errors.New("the URL is http and its host another one: use https, or InsecureAllowHTTP")
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
-}
-
-// feedClient returns a client that follows no redirect: own, or one that is bounded on its own.
-func feedClient(own *http.Client) *http.Client {
-	var c http.Client
-	if own != nil {
-		c = *own
-	} else {
-		c.Transport = &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			MaxIdleConnsPerHost:    1,
-			IdleConnTimeout:        time.Minute,
-			ForceAttemptHTTP2:      true,
-			DisableCompression:     true,
-			MaxResponseHeaderBytes: 16 << 10,
-		}
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &c
 }
 
 // FeedKeys returns the keys of the feed of a server that signs its tokens with a shared secret (its jwt.secret): it
