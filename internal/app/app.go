@@ -137,8 +137,10 @@ func (a *App) Handler() (http.Handler, error) {
 		Log: a.log, Users: a.Store, Sessions: a.Sessions, Guard: a.Guard, Audit: a.Audit, Proxies: proxies,
 		TokenParameter: a.Config.TokenQueryParameter, Now: a.now,
 	})
-	a.Tokens.Routes(rt)
-	if a.feed != nil {
+	if a.feed == nil {
+		a.Tokens.Routes(rt, "")
+	} else {
+		a.Tokens.Routes(rt, revocation.Path)
 		a.feed.Routes(rt)
 	}
 	a.healthRoutes(rt)
