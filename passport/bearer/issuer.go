@@ -222,14 +222,21 @@ func (i *issuer) holds(key *jwt.Key) bool {
 	return k != nil && k.remote.Holds(key)
 }
 
-// Check implements [Revocations].
+// Check implements [Revocations], as [Feed.Check] does.
 func (i *issuer) Check(token *jwt.Token) error {
-	switch k := i.known.Load(); {
-	case k == nil && !i.cfg.InsecureNoFeed && !i.cfg.InsecureFailOpen:
-		return ErrRevocationsUnavailable
-	case k == nil || k.feed == nil:
-		return nil
-	default:
+	k := i.known.Load()
+	switch {
+	case k != nil && k.feed != nil:
 		return k.feed.Check(token)
+	case k != nil || i.cfg.InsecureNoFeed || i.cfg.InsecureFailOpen:
+		return nil
 	}
+	session, epoch, ok := claimsOf(token)
+	switch {
+	case !ok:
+		return ErrSessionEnded
+	case session == "" && epoch == "":
+		return nil
+	}
+	return ErrRevocationsUnavailable // nobody has said yet where the feed is
 }
