@@ -21,20 +21,24 @@ import (
 
 // TestCloseLeavesNothing runs alone, for it counts goroutines.
 func TestCloseLeavesNothing(t *testing.T) {
-	s := newIssuerServer(t)
-	for name, change := range map[string]func(){
-		"all is well": func() {},
-		"keys hang":   func() { s.keys.Store(says(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })) },
-		"no document": func() { s.discovery.Store(badGateway) },
+	for name, change := range map[string]func(s *issuerServer){
+		"all is well": func(*issuerServer) {},
+		"keys hang":   func(s *issuerServer) { s.keys.Store(says(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })) },
+		"no document": func(s *issuerServer) { s.discovery.Store(badGateway) },
 	} {
-		change()
+		s := newIssuerServer(t)
+		change(s)
 		api := newRemote(t, bearer.Config{Issuer: s.URL})
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		_, _ = api.Authenticate(request("/", "Authorization: Bearer "+s.token("alice")).WithContext(ctx))
-		cancel()
+		if name == "all is well" {
+			comesTo(t, api, s.token("alice"), http.StatusOK)
+		} else {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			_, _ = api.Authenticate(request("/", "Authorization: Bearer "+s.token("alice")).WithContext(ctx))
+			cancel()
+		}
 		api.Close()
 		api.Close()
-		if name == "all is well" && answerTo(api, s.token("alice")).Code != http.StatusOK {
+		if name == "all is well" && answerTo(api, s.token("bob")).Code != http.StatusOK {
 			t.Error("after Close, what is known does not count")
 		}
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
