@@ -109,7 +109,7 @@ func TestDiscovery(t *testing.T) {
 		"issuer": "https://auth.example/base", "jwks_uri": "https://auth.example/base/.well-known/jwks.json",
 		"response_types_supported": []any{}, "subject_types_supported": []any{"public"},
 		"id_token_signing_alg_values_supported": []any{"ES256"}, "acr_values_supported": []any{"aal1"},
-		"claims_supported": []any{"iss", "sub", "aud", "exp", "iat", "jti", "sid", "user", "epoch", "auth_time", "acr", "amr", "roles", "tenant", "plan"},
+		"claims_supported":            []any{"iss", "sub", "aud", "exp", "iat", "jti", "sid", "user", "epoch", "auth_time", "acr", "amr", "roles", "tenant", "plan"},
 		"countersign_revocation_feed": "https://auth.example/base/.well-known/countersign/revocations",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

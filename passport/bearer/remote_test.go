@@ -23,7 +23,9 @@ import (
 func TestCloseLeavesNothing(t *testing.T) {
 	for name, change := range map[string]func(s *issuerServer){
 		"all is well": func(*issuerServer) {},
-		"keys hang":   func(s *issuerServer) { s.keys.Store(says(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })) },
+		"keys hang": func(s *issuerServer) {
+			s.keys.Store(says(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+		},
 		"no document": func(s *issuerServer) { s.discovery.Store(badGateway) },
 	} {
 		s := newIssuerServer(t)
@@ -41,7 +43,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		if name == "all is well" && answerTo(api, s.token("bob")).Code != http.StatusOK {
 			t.Error("after Close, what is known does not count")
 		}
-		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(3 * time.Second); ; time.Sleep(time.Millisecond) {
 			left := goroutines("bearer.(*issuer)", "bearer.(*Feed)", "jwk.(*Remote)", "http.(*persistConn)")
 			if left == "" {
 				break
