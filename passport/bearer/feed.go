@@ -155,17 +155,18 @@ func FeedKeys(secret []byte) (jwt.KeySet, error) {
 
 // Check implements [Revocations]. A token without the claims sid and epoch belongs to no session that could end, and
 // passes. What is known to have ended is refused even while the feed is stale.
-func (f *Feed) Check(token *jwt.Token) error {
-	session, epoch, ok := claimsOf(token)
-	if !ok {
+func (f *Feed) Check(token *jwt.Token) error { return f.judge(marksOf(token), token) }
+
+func (f *Feed) judge(m marks, token *jwt.Token) error {
+	if m.unreadable {
 		f.refused.Add(1)
 		return ErrSessionEnded
 	}
-	if session == "" && epoch == "" {
+	if m.session == 0 && m.epoch == 0 {
 		return nil
 	}
 	v := f.view.Load()
-	if session != "" && v.known.has(entryOf(session)) || epoch != "" && v.known.has(entryOf(epoch)) {
+	if m.session != 0 && v.known.has(m.session) || m.epoch != 0 && v.known.has(m.epoch) {
 		f.refused.Add(1)
 		return ErrSessionEnded
 	}
@@ -191,15 +192,27 @@ func (f *Feed) stale(v *view) bool {
 	return v.at.IsZero() || !now.Before(v.until) || !now.Before(v.expires.Add(f.cfg.Leeway))
 }
 
-// claimsOf returns the keys of a token, empty where it has none; false when one is no string, so that it cannot be
-// judged.
-func claimsOf(token *jwt.Token) (session, epoch string, ok bool) {
-	session, isText := token.String("sid")
-	if !isText && has(token, "sid") {
-		return "", "", false
+// marks are what a feed knows a token by: the entries of its session and its epoch, 0 for none. They are kept with a
+// token that is remembered, for they take longer to make than to look up.
+type marks struct {
+	session, epoch uint64
+	unreadable     bool // a claim is no string, so that the token cannot be judged
+}
+
+func marksOf(token *jwt.Token) (m marks) {
+	for _, claim := range []struct {
+		name string
+		mark *uint64
+	}{{"sid", &m.session}, {"epoch", &m.epoch}} {
+		text, isText := token.String(claim.name)
+		switch {
+		case text != "":
+			*claim.mark = entryOf(text)
+		case !isText && has(token, claim.name):
+			m.unreadable = true
+		}
 	}
-	epoch, isText = token.String("epoch")
-	return session, epoch, isText || !has(token, "epoch")
+	return m
 }
 
 func has(token *jwt.Token, claim string) bool {

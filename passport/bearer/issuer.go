@@ -223,19 +223,18 @@ func (i *issuer) holds(key *jwt.Key) bool {
 }
 
 // Check implements [Revocations], as [Feed.Check] does.
-func (i *issuer) Check(token *jwt.Token) error {
+func (i *issuer) Check(token *jwt.Token) error { return i.judge(marksOf(token), token) }
+
+func (i *issuer) judge(m marks, token *jwt.Token) error {
 	k := i.known.Load()
 	switch {
 	case k != nil && k.feed != nil:
-		return k.feed.Check(token)
+		return k.feed.judge(m, token)
 	case k != nil || i.cfg.InsecureNoFeed || i.cfg.InsecureFailOpen:
 		return nil
-	}
-	session, epoch, ok := claimsOf(token)
-	switch {
-	case !ok:
+	case m.unreadable:
 		return ErrSessionEnded
-	case session == "" && epoch == "":
+	case m.session == 0 && m.epoch == 0:
 		return nil
 	}
 	return ErrRevocationsUnavailable // nobody has said yet where the feed is
