@@ -151,8 +151,10 @@ func (a *App) Handler() (http.Handler, error) {
 	})
 	a.APIKeys.Routes(rt, a.Guard)
 	a.Admin.Routes(rt, admin.HTTP{Log: a.log, Guard: a.APIKeys.Guard(), Proxies: proxies, Realm: realm})
-	a.Tokens.Routes(rt)
-	if a.feed != nil {
+	if a.feed == nil {
+		a.Tokens.Routes(rt, "")
+	} else {
+		a.Tokens.Routes(rt, revocation.Path)
 		a.feed.Routes(rt)
 	}
 	forwardAuth, err := a.forwardAuth(proxies)

@@ -32,7 +32,7 @@ var layers = [][]string{
 	{"passport"},
 	{"passport/internal/*", "jwt/jwk", "password"},
 	{"jwt"},
-	{"problem", "jwt/internal/*", "password/internal/*"},
+	{"problem", "jwt/fetch", "jwt/internal/*", "password/internal/*"},
 }
 
 // forTests are the packages that only tests import. They may import anything.

@@ -109,7 +109,8 @@ func TestDiscovery(t *testing.T) {
 		"issuer": "https://auth.example/base", "jwks_uri": "https://auth.example/base/.well-known/jwks.json",
 		"response_types_supported": []any{}, "subject_types_supported": []any{"public"},
 		"id_token_signing_alg_values_supported": []any{"ES256"}, "acr_values_supported": []any{"aal1"},
-		"claims_supported": []any{"iss", "sub", "aud", "exp", "iat", "jti", "sid", "user", "epoch", "auth_time", "acr", "amr", "roles", "tenant", "plan"},
+		"claims_supported":            []any{"iss", "sub", "aud", "exp", "iat", "jti", "sid", "user", "epoch", "auth_time", "acr", "amr", "roles", "tenant", "plan"},
+		"countersign_revocation_feed": "https://auth.example/base/.well-known/countersign/revocations",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -135,5 +136,9 @@ func TestDiscovery(t *testing.T) {
 	shared := testkit.Start(t, "jwt.secret="+testkit.Secret)
 	if res := shared.Do(t, shared.Request(t, "GET", "/.well-known/openid-configuration", "")); !strings.Contains(res.Body, `"HS256"`) {
 		t.Errorf("under a shared secret: %s", res.Body)
+	}
+	alone := testkit.Start(t, "jwt.algorithm=HS256") // under a secret that nobody else has: there is no feed
+	if res := alone.Do(t, alone.Request(t, "GET", "/.well-known/openid-configuration", "")); res.Status != 200 || strings.Contains(res.Body, "feed") {
+		t.Errorf("under a secret of its own: %d %s", res.Status, res.Body)
 	}
 }

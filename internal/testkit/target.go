@@ -54,7 +54,11 @@ func (s *Server) formerTokens(t testing.TB) map[string]string {
 		"logout":  func(_, token string) { asks(http.MethodPost, "/logout", token) },
 		"deleted": func(_, token string) { asks(http.MethodDelete, "/user", token) },
 		"disabled": func(id, _ string) {
-			if _, err := s.App.Sessions.EndAll(t.Context(), id, func(u *store.User) { u.DisabledAt = s.Clock.Now() }); err != nil {
+			disable := func(u *store.User) error {
+				u.DisabledAt = s.Clock.Now()
+				return nil
+			}
+			if _, err := s.App.Sessions.EndAll(t.Context(), id, disable); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -25,13 +25,15 @@ type Metadata struct {
 	SigningAlgs   []jwt.Algorithm `json:"id_token_signing_alg_values_supported" nullable:"false" doc:"What tokens are signed with at present"`
 	ACRs          []string        `json:"acr_values_supported" nullable:"false" doc:"The values of acr"`
 	Claims        []string        `json:"claims_supported" nullable:"false" doc:"The claims that tokens may have"`
+	Feed          string          `json:"countersign_revocation_feed,omitempty" doc:"Where it says which sessions have ended; absent when the server does not say so to others"`
 }
 
 // ownClaims are the claims that every token may have.
 var ownClaims = []string{"iss", "sub", "aud", "exp", "iat", "jti", "sid", "user", "epoch", "auth_time", "acr", "amr", "roles"}
 
-// Routes adds the documents by which other services find the keys.
-func (s *Service) Routes(rt *api.Router) {
+// Routes adds the documents by which other services find the keys, and the revocation feed, which is at feedPath; empty for
+// none.
+func (s *Service) Routes(rt *api.Router, feedPath string) {
 	rt.Handle(&api.Operation{
 		Method: http.MethodGet, Path: "/.well-known/jwks.json", ID: "jwks", Tag: "Operation",
 		Summary: "The public keys that tokens verify with", OK: JWKS{}, NotModified: true,
@@ -45,23 +47,28 @@ func (s *Service) Routes(rt *api.Router) {
 		Description: "Of OpenID Connect Discovery 1.0, what is true: the server does not make ID tokens yet, and has no authorization endpoint.",
 		OK:          Metadata{}, NotModified: true,
 	}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		doc := encode(s.metadata())
+		doc := encode(s.metadata(feedPath))
 		s.serve(w, r, etag(doc), doc)
 	}))
 }
 
 // metadata says what is true today. The algorithms are there because verifiers that find the issuer by this document take
 // RS256 alone if it does not say more.
-func (s *Service) metadata() Metadata {
+func (s *Service) metadata(feedPath string) Metadata {
+	base := strings.TrimSuffix(s.cfg.Issuer, "/")
+	feed := ""
+	if feedPath != "" {
+		feed = base + feedPath
+	}
 	var algs []jwt.Algorithm
 	for _, k := range s.ring.Load().keys {
 		algs = append(algs, k.Algorithm())
 	}
 	slices.Sort(algs)
 	return Metadata{
-		Issuer: s.cfg.Issuer, JWKSURI: strings.TrimSuffix(s.cfg.Issuer, "/") + "/.well-known/jwks.json",
+		Issuer: s.cfg.Issuer, JWKSURI: base + "/.well-known/jwks.json",
 		ResponseTypes: []string{}, SubjectTypes: []string{"public"}, SigningAlgs: slices.Compact(algs), ACRs: []string{oneFactor},
-		Claims: slices.Concat(ownClaims, s.cfg.Claims.Names()),
+		Claims: slices.Concat(ownClaims, s.cfg.Claims.Names()), Feed: feed,
 	}
 }
 

@@ -43,6 +43,7 @@ const CodeInvalidToken = "invalid_token"
 type Strategy[U any] struct {
 	verifier    Verifier
 	revocations Revocations // nil for none
+	marked      marked      // the same, when it goes by marks
 	load        Load[U]
 	find        find
 	where       where
@@ -71,8 +72,10 @@ func NewStrategy[U any](verifier Verifier, load Load[U], opt Options) (*Strategy
 		challenge.Scheme = opt.Scheme
 	}
 	absent := problem.New(http.StatusUnauthorized, "unauthorized", "This needs a token.").WithChallenges(challenge)
+	byMarks, _ := opt.Revocations.(marked)
 	return &Strategy[U]{
 		verifier:    verifier,
+		marked:      byMarks,
 		revocations: opt.Revocations,
 		load:        load,
 		find:        extract.find,
@@ -113,10 +116,8 @@ func (s *Strategy[U]) check(ctx context.Context, token string) (passport.Outcome
 	}
 	l := s.cache.lookUp(token)
 	if l.found != nil {
-		if s.revocations != nil {
-			if err := s.revocations.Check(l.found.token); err != nil {
-				return s.revoked(err)
-			}
+		if err := s.ended(l.found); err != nil {
+			return s.revoked(err)
 		}
 		return passport.Success(l.found.user, l.found.token), nil
 	}
@@ -128,6 +129,17 @@ func (s *Strategy[U]) check(ctx context.Context, token string) (passport.Outcome
 		s.cache.remember(l, token, o.Info().(*jwt.Token), user)
 	}
 	return o, err
+}
+
+// ended returns why a token that is remembered does not hold any more; nil when it does.
+func (s *Strategy[U]) ended(e *entry[U]) error {
+	switch {
+	case s.marked != nil:
+		return s.marked.judge(e.marks, e.token)
+	case s.revocations != nil:
+		return s.revocations.Check(e.token)
+	}
+	return nil
 }
 
 func (s *Strategy[U]) verify(ctx context.Context, token string) (passport.Outcome[U], error) {

@@ -159,7 +159,7 @@ func (s *Strategy[U]) Known(r *http.Request) (user U, tok *jwt.Token, ok bool) {
 		return user, nil, false
 	}
 	e, _, _ := s.cache.find(lines[0][len(scheme):])
-	if e == nil || s.revocations != nil && s.revocations.Check(e.token) != nil {
+	if e == nil || s.ended(e) != nil {
 		return user, nil, false
 	}
 	return e.user, e.token, true
@@ -219,7 +219,7 @@ func (c *Cache[U]) remember(l lookup[U], text string, tok *jwt.Token, user U) {
 	if d := c.deadline(tok); !d.IsZero() && d.Before(until) {
 		until = d
 	}
-	e := &entry[U]{text: text, token: tok, user: user, from: now.UnixNano(), until: until.UnixNano()}
+	e := &entry[U]{text: text, token: tok, user: user, marks: marksOf(tok), from: now.UnixNano(), until: until.UnixNano()}
 	if e.goodAt(now) && !c.put(l.hash, e) { // else it is within the verifier's leeway, or its user was long in loading
 		c.counts[l.hash%stripes].refused.Add(1)
 	}

@@ -41,6 +41,7 @@ type entry[U any] struct {
 	from, until int64 // when it is good, in nanoseconds since 1970; until is the first when it is not
 	token       *jwt.Token
 	user        U
+	marks       marks
 }
 
 func (e *entry[U]) goodAt(now time.Time) bool {

@@ -8,12 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"sync/atomic"
 	"time"
 
 	"github.com/countersign-auth/countersign/jwt"
+	"github.com/countersign-auth/countersign/jwt/fetch"
 )
 
 // The bounds and defaults of [FeedConfig].
@@ -65,9 +64,8 @@ type FeedConfig struct {
 // session within a second: in memory, without a question to anybody for a request. [Feed.Run] must run for it to work.
 // It is safe for concurrent use.
 type Feed struct {
-	url      string
 	cfg      FeedConfig
-	client   *http.Client
+	source   *fetch.Source
 	verifier *jwt.Verifier
 
 	view atomic.Pointer[view]
@@ -90,9 +88,6 @@ func NewFeed(url string, keys jwt.KeySet, cfg FeedConfig) (*Feed, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("bearer: NewFeed: %w", err)
 	}
-	if err := checkFeedURL(url, cfg.InsecureAllowHTTP); err != nil {
-		return nil, fmt.Errorf("bearer: NewFeed: %w", err)
-	}
 	verifier, err := jwt.NewVerifier(keys, jwt.Expect{
 		Issuer: cfg.Issuer, Audience: feedAudience, Type: []string{feedType},
 		MaxAge: feedAge, Leeway: cfg.Leeway, Now: cfg.Now, MaxBytes: cfg.MaxBytes,
@@ -100,7 +95,13 @@ func NewFeed(url string, keys jwt.KeySet, cfg FeedConfig) (*Feed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bearer: NewFeed: %w", err)
 	}
-	f := &Feed{url: url, cfg: cfg, client: feedClient(cfg.Client), verifier: verifier, turn: make(chan struct{}, 1)}
+	source, err := fetch.New(url, fetch.Config{
+		Accept: []string{"application/jwt"}, MaxBytes: cfg.MaxBytes, Timeout: pollTimeout, Client: cfg.Client, InsecureAllowHTTP: cfg.InsecureAllowHTTP,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bearer: NewFeed: %w", err)
+	}
+	f := &Feed{cfg: cfg, source: source, verifier: verifier, turn: make(chan struct{}, 1)}
 	f.view.Store(&view{})
 	return f, nil
 }
@@ -134,44 +135,6 @@ func (c *FeedConfig) complete() error {
 	return nil
 }
 
-// checkFeedURL refuses what would send the request somewhere else than meant, or in the clear.
-func checkFeedURL(text string, allowHTTP bool) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return errors.New("the URL is malformed")
-	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.Opaque != "":
-		return errors.New("the URL must be https://host/path")
-	case u.Scheme == "http" && !allowHTTP && !isLoopback(u.Hostname()):
-		return errors.New("the URL is http and its host another one: use https, or InsecureAllowHTTP")
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
-}
-
-// feedClient returns a client that follows no redirect: own, or one that is bounded on its own.
-func feedClient(own *http.Client) *http.Client {
-	var c http.Client
-	if own != nil {
-		c = *own
-	} else {
-		c.Transport = &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			MaxIdleConnsPerHost:    1,
-			IdleConnTimeout:        time.Minute,
-			ForceAttemptHTTP2:      true,
-			DisableCompression:     true,
-			MaxResponseHeaderBytes: 16 << 10,
-		}
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &c
-}
-
 // FeedKeys returns the keys of the feed of a server that signs its tokens with a shared secret (its jwt.secret): it
 // signs the feed with another one that derives from it (RFC 5869), so that a document can never pass for a token.
 // The secret has at least 32 bytes: a server with a shorter one has no feed.
@@ -192,17 +155,18 @@ func FeedKeys(secret []byte) (jwt.KeySet, error) {
 
 // Check implements [Revocations]. A token without the claims sid and epoch belongs to no session that could end, and
 // passes. What is known to have ended is refused even while the feed is stale.
-func (f *Feed) Check(token *jwt.Token) error {
-	session, epoch, ok := claimsOf(token)
-	if !ok {
+func (f *Feed) Check(token *jwt.Token) error { return f.judge(marksOf(token), token) }
+
+func (f *Feed) judge(m marks, token *jwt.Token) error {
+	if m.unreadable {
 		f.refused.Add(1)
 		return ErrSessionEnded
 	}
-	if session == "" && epoch == "" {
+	if m.session == 0 && m.epoch == 0 {
 		return nil
 	}
 	v := f.view.Load()
-	if session != "" && v.known.has(entryOf(session)) || epoch != "" && v.known.has(entryOf(epoch)) {
+	if m.session != 0 && v.known.has(m.session) || m.epoch != 0 && v.known.has(m.epoch) {
 		f.refused.Add(1)
 		return ErrSessionEnded
 	}
@@ -228,15 +192,27 @@ func (f *Feed) stale(v *view) bool {
 	return v.at.IsZero() || !now.Before(v.until) || !now.Before(v.expires.Add(f.cfg.Leeway))
 }
 
-// claimsOf returns the keys of a token, empty where it has none; false when one is no string, so that it cannot be
-// judged.
-func claimsOf(token *jwt.Token) (session, epoch string, ok bool) {
-	session, isText := token.String("sid")
-	if !isText && has(token, "sid") {
-		return "", "", false
+// marks are what a feed knows a token by: the entries of its session and its epoch, 0 for none. They are kept with a
+// token that is remembered, for they take longer to make than to look up.
+type marks struct {
+	session, epoch uint64
+	unreadable     bool // a claim is no string, so that the token cannot be judged
+}
+
+func marksOf(token *jwt.Token) (m marks) {
+	for _, claim := range []struct {
+		name string
+		mark *uint64
+	}{{"sid", &m.session}, {"epoch", &m.epoch}} {
+		text, isText := token.String(claim.name)
+		switch {
+		case text != "":
+			*claim.mark = entryOf(text)
+		case !isText && has(token, claim.name):
+			m.unreadable = true
+		}
 	}
-	epoch, isText = token.String("epoch")
-	return session, epoch, isText || !has(token, "epoch")
+	return m
 }
 
 func has(token *jwt.Token, claim string) bool {

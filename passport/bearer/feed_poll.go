@@ -2,14 +2,9 @@ package bearer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
-	"mime"
-	"net/http"
-	"strings"
 	"time"
 )
 
@@ -43,9 +38,7 @@ func (f *Feed) Poll(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	bounded, cancel := context.WithTimeout(ctx, pollTimeout)
-	defer cancel()
-	err := f.poll(bounded)
+	err := f.poll(ctx)
 	if err == nil {
 		f.lastError.Store(nil)
 		return nil
@@ -61,58 +54,20 @@ func (f *Feed) Poll(ctx context.Context) error {
 
 func (f *Feed) poll(ctx context.Context) error {
 	v := f.view.Load()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url, nil)
+	etag := ""
+	if f.cfg.Now().Before(v.expires) {
+		etag = v.etag
+	}
+	doc, err := f.source.Get(ctx, etag)
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Accept", "application/jwt")
-	req.Header.Set("Accept-Encoding", "identity") // else a client may unpack what was packed, at any length
-	if v.etag != "" && f.cfg.Now().Before(v.expires) {
-		req.Header.Set("If-None-Match", v.etag)
-	}
-	res, err := f.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	switch {
-	case res.StatusCode == http.StatusNotModified && req.Header.Get("If-None-Match") != "":
+	if doc.NotModified {
 		f.notModified.Add(1)
 		f.view.Store(f.confirmed(v.known, v.etag, v.expires))
 		return nil
-	case res.StatusCode != http.StatusOK:
-		return fmt.Errorf("the answer has the status %d", res.StatusCode)
 	}
-	body, err := f.body(res)
-	if err != nil {
-		return err
-	}
-	return f.take(ctx, v, body, etagOf(res.Header))
-}
-
-// body reads an answer that can be a document.
-func (f *Feed) body(res *http.Response) (string, error) {
-	if media, _, err := mime.ParseMediaType(res.Header.Get("Content-Type")); err != nil || media != "application/jwt" {
-		return "", errors.New("the answer is not application/jwt")
-	}
-	if e := res.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return "", errors.New("the answer is packed, which nobody asked for")
-	}
-	if res.ContentLength > int64(f.cfg.MaxBytes) {
-		return "", errors.New("the answer is longer than allowed")
-	}
-	var b strings.Builder
-	if res.ContentLength > 0 {
-		b.Grow(int(res.ContentLength))
-	}
-	n, err := io.Copy(&b, io.LimitReader(res.Body, int64(f.cfg.MaxBytes)+1))
-	if err != nil {
-		return "", err
-	}
-	if n > int64(f.cfg.MaxBytes) {
-		return "", errors.New("the answer is longer than allowed")
-	}
-	return b.String(), nil
+	return f.take(ctx, v, string(doc.Body), doc.ETag)
 }
 
 // take verifies a document and adds it to what is known.
@@ -141,15 +96,6 @@ func (f *Feed) take(ctx context.Context, v *view, body, etag string) error {
 func (f *Feed) confirmed(k known, etag string, expires time.Time) *view {
 	now := f.cfg.Now()
 	return &view{known: k, etag: etag, at: now, until: now.Add(f.cfg.MaxStale), expires: expires}
-}
-
-// etagOf returns an entity tag that can be sent back, "" without one.
-func etagOf(h http.Header) string {
-	tags := h["Etag"]
-	if len(tags) != 1 || len(tags[0]) > 128 {
-		return ""
-	}
-	return tags[0]
 }
 
 // wait returns how long to wait after that many failures in a row: up to four intervals, so that a server that is down

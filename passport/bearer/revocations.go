@@ -17,6 +17,11 @@ type Revocations interface {
 	Check(token *jwt.Token) error
 }
 
+// marked are Revocations that go by the marks of a token alone, as a [Feed] does.
+type marked interface {
+	judge(m marks, token *jwt.Token) error
+}
+
 // The reasons of [Revocations] not to take a token.
 var (
 	// ErrSessionEnded means that the session of the token, or all of its user, has ended: 401 invalid_token.
