@@ -59,19 +59,19 @@ func (s *Service) Routes(rt *api.Router, cfg HTTP) {
 			{Name: "after", Doc: "The next of the page before", Value: ""},
 			{Name: "limit", Doc: "How many at the most: 1 to 200, and 50 if left out", Value: 0},
 		},
-		OK: Users{}, Problems: []int{400, 401},
+		OK: UserList{}, Problems: []int{400, 401},
 	}, h.list)
 	add("create_user", api.Operation{
 		Method: http.MethodPost, Path: pathUsers, ID: "adminCreateUser", Summary: "Make a user",
-		Body: Creation{}, Status: http.StatusCreated, OK: User{}, Problems: []int{400, 401, 408, 409, 415, 422},
+		Body: Creation{}, Status: http.StatusCreated, OK: UserRecord{}, Problems: []int{400, 401, 408, 409, 415, 422},
 	}, h.create)
 	add("read_user", api.Operation{
-		Method: http.MethodGet, Path: pathUser, ID: "adminReadUser", Summary: "Read a user", OK: User{}, Problems: []int{400, 401, 404},
+		Method: http.MethodGet, Path: pathUser, ID: "adminReadUser", Summary: "Read a user", OK: UserRecord{}, Problems: []int{400, 401, 404},
 	}, h.read)
 	add("change_user", api.Operation{
 		Method: http.MethodPatch, Path: pathUser, ID: "adminChangeUser", Summary: "Disable or enable a user, set roles and admin_data",
 		Description: "All that the body names is changed at once, or nothing.",
-		Body:        Patch{}, OK: User{}, Problems: []int{400, 401, 404, 408, 409, 415, 422},
+		Body:        Patch{}, OK: UserRecord{}, Problems: []int{400, 401, 404, 408, 409, 415, 422},
 	}, h.change)
 	add("delete_user", api.Operation{
 		Method: http.MethodDelete, Path: pathUser, ID: "adminDeleteUser", Summary: "Delete a user, with all sessions and tokens",
@@ -79,7 +79,7 @@ func (s *Service) Routes(rt *api.Router, cfg HTTP) {
 	}, h.remove)
 	add("list_sessions", api.Operation{
 		Method: http.MethodGet, Path: pathSessions, ID: "adminListSessions", Summary: "List a user's sessions",
-		OK: Sessions{}, Problems: []int{400, 401, 404},
+		OK: account.Sessions{}, Problems: []int{400, 401, 404},
 	}, h.sessions)
 	add("end_sessions", api.Operation{
 		Method: http.MethodDelete, Path: pathSessions, ID: "adminEndSessions", Summary: "End all sessions and tokens of a user",
@@ -190,7 +190,7 @@ func (h *handler) list(c *call) (any, error) {
 		return nil, api.BadQuery("A parameter is not as it must be.",
 			problem.Field{Name: "after", Code: "unknown", Detail: "This is no next of a page of the same prefix."})
 	}
-	list := Users{Users: make([]Entry, 0, len(page.Users)), Next: page.Next}
+	list := UserList{Users: make([]Entry, 0, len(page.Users)), Next: page.Next}
 	for _, u := range page.Users {
 		list.Users = append(list.Users, entryOf(u))
 	}
@@ -213,7 +213,7 @@ func (h *handler) create(c *call) (any, error) {
 		Client: login.Client{Addr: h.Proxies.Client(c.Request), RequestID: c.by.RequestID}, Actor: c.by.Actor,
 	})
 	c.concerns, c.status = u.ID, http.StatusCreated
-	return User{Entry: entryOf(u), Data: u.Data, AdminData: u.AdminData}, err
+	return UserRecord{Entry: entryOf(u), Data: u.Data, AdminData: u.AdminData}, err
 }
 
 func (b *Creation) missing() (fields []problem.Field) {
@@ -246,7 +246,7 @@ func (h *handler) read(c *call) (any, error) {
 // view returns a user as it is answered.
 func (h *handler) view(c *call, u store.User) (any, error) {
 	sessions, err := h.service.Sessions.List(c.Context(), u)
-	return User{Entry: entryOf(u), Data: u.Data, AdminData: u.AdminData, Sessions: len(sessions)}, err
+	return UserRecord{Entry: entryOf(u), Data: u.Data, AdminData: u.AdminData, Sessions: len(sessions)}, err
 }
 
 func (h *handler) change(c *call) (any, error) {
@@ -313,7 +313,7 @@ func (h *handler) sessions(c *call) (any, error) {
 		return nil, err
 	}
 	records, err := h.service.Sessions.List(c.Context(), u)
-	return Sessions{Sessions: account.SessionsOf(records, "")}, err
+	return account.Sessions{Sessions: account.SessionsOf(records, "")}, err
 }
 
 func (h *handler) endSessions(c *call) (any, error) {

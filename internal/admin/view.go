@@ -3,7 +3,6 @@ package admin
 import (
 	"time"
 
-	"github.com/countersign-auth/countersign/internal/account"
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/store"
 )
@@ -20,8 +19,8 @@ type Entry struct {
 	Version    int64      `json:"version" doc:"Counts the changes of the user"`
 }
 
-// User is a user with all that an operator sees.
-type User struct {
+// UserRecord is a user with all that an operator sees.
+type UserRecord struct {
 	Entry
 	Data      api.Object `json:"data" doc:"The user's own"`
 	AdminData api.Object `json:"admin_data" doc:"The operator's, which the user can read"`
@@ -42,15 +41,10 @@ func entryOf(u store.User) Entry {
 
 func seconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 
-// Users is the answer to GET /admin/api/users.
-type Users struct {
+// UserList is the answer to GET /admin/api/users.
+type UserList struct {
 	Users []Entry `json:"users" nullable:"false"`
 	Next  string  `json:"next,omitempty" doc:"Is after for the next page; not there on the last one"`
-}
-
-// Sessions is the answer to GET /admin/api/users/{id}/sessions.
-type Sessions struct {
-	Sessions []account.Session `json:"sessions" nullable:"false" doc:"Those that are alive, the one used last first. None is current"`
 }
 
 // Creation is the body of POST /admin/api/users.
