@@ -1,7 +1,6 @@
 package jwt
 
 import (
-	"bytes"
 	"encoding/json"
 	"time"
 
@@ -24,6 +23,7 @@ type Token struct {
 	NotBefore time.Time // "nbf"
 	IssuedAt  time.Time // "iat"
 
+	one     [1]string     // of Audience, when it is a single one
 	compact func() string // a function for the reason that Key.m is one: nothing prints what is behind it
 	doc     document
 }
@@ -38,7 +38,7 @@ func (t *Token) Compact() string {
 }
 
 // Payload returns a copy of the claims as they were signed, a JSON object without repeated names.
-func (t *Token) Payload() []byte { return bytes.Clone(t.doc.text) }
+func (t *Token) Payload() []byte { return []byte(t.doc.Text()) }
 
 // Claim returns the claim with exactly this name as JSON, and false when there is none.
 func (t *Token) Claim(name string) (json.RawMessage, bool) { return t.doc.claim(name) }
@@ -52,7 +52,8 @@ func (t *Token) String(path ...string) (string, bool) { return t.doc.string(path
 type Unverified struct {
 	Header Header
 
-	header, claims document
+	header string
+	claims document
 }
 
 // DecodeUnverified takes a token apart without verifying it, for display and for tools. Never decide anything
@@ -69,16 +70,16 @@ func DecodeUnverified(token string) (*Unverified, error) {
 	}
 	return &Unverified{
 		Header: e.header.Header,
-		header: document{text: e.jws.header, members: e.header.members},
+		header: e.header.text,
 		claims: e.doc,
 	}, nil
 }
 
 // RawHeader returns a copy of the header's JSON.
-func (u *Unverified) RawHeader() []byte { return bytes.Clone(u.header.text) }
+func (u *Unverified) RawHeader() []byte { return []byte(u.header) }
 
 // Payload returns a copy of the claims' JSON.
-func (u *Unverified) Payload() []byte { return bytes.Clone(u.claims.text) }
+func (u *Unverified) Payload() []byte { return []byte(u.claims.Text()) }
 
 // Claim returns the claim with exactly this name as JSON, and false when there is none.
 func (u *Unverified) Claim(name string) (json.RawMessage, bool) { return u.claims.claim(name) }
@@ -87,21 +88,21 @@ func (u *Unverified) Claim(name string) (json.RawMessage, bool) { return u.claim
 func (u *Unverified) String(path ...string) (string, bool) { return u.claims.string(path) }
 
 // document is a JSON object that strictjson accepted.
-type document struct {
-	text    []byte
-	members []strictjson.Member
-}
+type document struct{ strictjson.Members }
 
 func (d document) claim(name string) (json.RawMessage, bool) {
-	v, ok := strictjson.Find(d.members, name)
-	return json.RawMessage(bytes.Clone(v.Raw)), ok
+	v, ok := d.Find(name)
+	if !ok {
+		return nil, false
+	}
+	return json.RawMessage(v.Raw), true
 }
 
 func (d document) string(path []string) (string, bool) {
 	if len(path) == 0 {
 		return "", false
 	}
-	v, ok := strictjson.Find(d.members, path[0])
+	v, ok := d.Find(path[0])
 	for _, name := range path[1:] {
 		if !ok {
 			return "", false
@@ -112,10 +113,10 @@ func (d document) string(path []string) (string, bool) {
 }
 
 // parseClaims reads the claims as a strict JSON object, whatever they are.
-func parseClaims(text []byte) (document, verdict) {
+func parseClaims(text string) (document, verdict) {
 	members, err := strictjson.Parse(text, claimsLimits)
 	if err != nil {
 		return document{}, jsonVerdict(err)
 	}
-	return document{text, members}, pass("a JSON object without repeated names")
+	return document{members}, pass("a JSON object without repeated names")
 }

@@ -1,18 +1,21 @@
 package strictjson
 
 import (
-	"bytes"
+	"slices"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // scanner walks a text that is known to be valid UTF-8.
 type scanner struct {
-	data    []byte
-	pos     int
-	depth   int
-	members int
-	limits  Limits
+	data   string
+	pos    int
+	depth  int
+	count  int // of members so far
+	limits Limits
+	// members are those of the objects that are open, the outermost first. An object takes its own off when it ends.
+	members []member
 }
 
 // peek returns the next byte, or 0 at the end; a NUL is never part of well-formed JSON.
@@ -45,83 +48,86 @@ func (s *scanner) expect(c byte) bool {
 	return true
 }
 
-func (s *scanner) value() (Value, error) {
-	start := s.pos
-	kind := Invalid
-	var err error
+// value takes a value and returns its kind.
+func (s *scanner) value() (Kind, error) {
 	switch c := s.peek(); {
-	case c == '{':
-		kind, err = Object, s.object(nil)
-	case c == '[':
-		kind, err = Array, s.array(nil)
 	case c == '"':
-		kind = String
-		_, err = s.text()
+		_, _, err := s.text()
+		return String, err
+	case c == '{':
+		first := len(s.members)
+		err := s.object()
+		s.members = s.members[:first]
+		return Object, err
+	case c == '[':
+		return Array, s.array(nil)
 	case c == '-' || '0' <= c && c <= '9':
-		kind, err = Number, s.number()
+		return Number, s.number()
 	case c == 't':
-		kind, err = Bool, s.literal("true")
+		return Bool, s.literal("true")
 	case c == 'f':
-		kind, err = Bool, s.literal("false")
+		return Bool, s.literal("false")
 	case c == 'n':
-		kind, err = Null, s.literal("null")
-	default:
-		err = ErrSyntax
+		return Null, s.literal("null")
 	}
-	return Value{Kind: kind, Raw: s.data[start:s.pos]}, err
+	return Invalid, ErrSyntax
 }
 
+// enter takes what opens an object or an array. Nothing is read after an error, so only leave undoes it.
 func (s *scanner) enter() error {
 	s.pos++
 	s.depth++
 	if s.depth > s.limits.Depth {
 		return ErrDepth
 	}
+	s.space()
 	return nil
 }
 
-// object appends the members to into, when that is not nil.
-func (s *scanner) object(into *[]Member) error {
+// leave takes what closes it.
+func (s *scanner) leave(c byte) error {
+	if s.peek() != c {
+		return ErrSyntax
+	}
+	s.pos++
+	s.depth--
+	return nil
+}
+
+// object takes an object and appends its members to s.members.
+func (s *scanner) object() error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	defer func() { s.depth-- }()
-	s.space()
-	if s.peek() == '}' {
-		s.pos++
-		return nil
-	}
-	var seen names
-	for {
-		name, err := s.text()
+	first := len(s.members)
+	var known names
+	for more := s.peek() != '}'; more; more = s.expect(',') {
+		m, err := s.member()
 		if err != nil {
 			return err
 		}
-		if s.members++; s.members > s.limits.Members {
+		if s.count++; s.count > s.limits.Members {
 			return ErrMembers
 		}
-		if !seen.add(name) {
+		if !known.add(s.data, s.members[first:], m) {
 			return ErrDuplicate
 		}
-		if !s.expect(':') {
-			return ErrSyntax
-		}
-		v, err := s.value()
-		if err != nil {
-			return err
-		}
-		if into != nil {
-			*into = append(*into, Member{Name: name, Value: v})
-		}
-		if s.expect(',') {
-			continue
-		}
-		if s.peek() != '}' {
-			return ErrSyntax
-		}
-		s.pos++
-		return nil
+		s.members = append(s.members, m)
 	}
+	return s.leave('}')
+}
+
+func (s *scanner) member() (m member, err error) {
+	if m.name, m.escaped, err = s.text(); err != nil {
+		return m, err
+	}
+	if !s.expect(':') {
+		return m, ErrSyntax
+	}
+	start := s.pos
+	m.kind, err = s.value()
+	m.value = span{uint32(start), uint32(s.pos)}
+	return m, err
 }
 
 // array appends the elements to into, when that is not nil.
@@ -129,38 +135,26 @@ func (s *scanner) array(into *[]Value) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	defer func() { s.depth-- }()
-	s.space()
-	if s.peek() == ']' {
-		s.pos++
-		return nil
-	}
-	for {
-		v, err := s.value()
+	for more := s.peek() != ']'; more; more = s.expect(',') {
+		start := s.pos
+		kind, err := s.value()
 		if err != nil {
 			return err
 		}
 		if into != nil {
-			*into = append(*into, v)
+			*into = append(*into, Value{kind, s.data[start:s.pos]})
 		}
-		if s.expect(',') {
-			continue
-		}
-		if s.peek() != ']' {
-			return ErrSyntax
-		}
-		s.pos++
-		return nil
 	}
+	return s.leave(']')
 }
 
-// text takes a string and returns it unescaped.
-func (s *scanner) text() ([]byte, error) {
+// text takes a string and returns where its inside is, and whether that must be unescaped.
+func (s *scanner) text() (inside span, escaped bool, err error) {
 	if s.peek() != '"' {
-		return nil, ErrSyntax
+		return inside, false, ErrSyntax
 	}
 	s.pos++
-	start, escaped := s.pos, false
+	start := s.pos
 	for {
 		// Nearly all bytes are plain ones: the loop over those is kept small.
 		i := s.pos
@@ -170,18 +164,14 @@ func (s *scanner) text() ([]byte, error) {
 		s.pos = i
 		switch {
 		case i == len(s.data) || s.data[i] < 0x20:
-			return nil, ErrSyntax
+			return inside, false, ErrSyntax
 		case s.data[i] == '"':
 			s.pos++
-			text := s.data[start:i]
-			if escaped {
-				text = unescape(text)
-			}
-			return text, nil
+			return span{uint32(start), uint32(i)}, escaped, nil
 		}
 		escaped = true
 		if err := s.escape(); err != nil {
-			return nil, err
+			return inside, false, err
 		}
 	}
 }
@@ -221,7 +211,7 @@ const loneSurrogate rune = -1
 
 // escapedRune reads \uXXXX, or two of them that make a pair, at the beginning of text, and returns how many
 // bytes that took: 0 when it is not there.
-func escapedRune(text []byte) (rune, int) {
+func escapedRune(text string) (rune, int) {
 	hi := hex4(text)
 	if hi < 0 {
 		return 0, 0
@@ -237,12 +227,12 @@ func escapedRune(text []byte) (rune, int) {
 }
 
 // hex4 reads one \uXXXX, or returns -1.
-func hex4(text []byte) rune {
+func hex4(text string) rune {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return -1
 	}
 	var r rune
-	for _, c := range text[2:6] {
+	for _, c := range []byte(text[2:6]) {
 		switch {
 		case '0' <= c && c <= '9':
 			c -= '0'
@@ -294,52 +284,50 @@ func (s *scanner) digits() bool {
 }
 
 func (s *scanner) literal(word string) error {
-	if !bytes.HasPrefix(s.data[s.pos:], []byte(word)) {
+	if !strings.HasPrefix(s.data[s.pos:], word) {
 		return ErrSyntax
 	}
 	s.pos += len(word)
 	return nil
 }
 
-// names finds a name that one object has twice. Objects are small, so it compares pairwise at first; an object
-// with many members gets a map, which keeps the work linear.
+// names finds a name that one object has twice. Objects are small, so it compares pairwise at first. An object with many
+// members gets a map, which keeps the work linear, and so does one that escapes a name, which is then unescaped but once.
 type names struct {
-	count int
-	keys  [16]uint64 // see keyOf
-	few   [16][]byte
+	marks uint64 // of the names so far
 	many  map[string]struct{}
 }
 
-func (n *names) add(name []byte) bool {
-	if n.many == nil && n.count < len(n.few) {
-		key := keyOf(name)
-		for i, other := range n.keys[:n.count] {
-			if other == key && (len(name) < 8 || bytes.Equal(n.few[i], name)) {
-				return false
-			}
+const fewNames = 16
+
+// add reports whether m has another name than the members before it.
+func (n *names) add(text string, before []member, m member) bool {
+	if n.many == nil && len(before) < fewNames && !m.escaped {
+		mark := markOf(m.name.of(text))
+		if n.marks&mark == 0 {
+			n.marks |= mark
+			return true
 		}
-		n.keys[n.count], n.few[n.count] = key, name
-		n.count++
-		return true
+		return !slices.ContainsFunc(before, func(other member) bool { return other.name.of(text) == m.name.of(text) })
 	}
 	if n.many == nil {
-		n.many = make(map[string]struct{}, 4*len(n.few))
-		for _, other := range n.few {
-			n.many[string(other)] = struct{}{}
+		n.many = make(map[string]struct{}, 4*fewNames)
+		for _, other := range before { // none of them is escaped
+			n.many[other.name.of(text)] = struct{}{}
 		}
 	}
-	if _, dup := n.many[string(name)]; dup {
+	name := m.nameIn(text)
+	if _, dup := n.many[name]; dup {
 		return false
 	}
-	n.many[string(name)] = struct{}{}
+	n.many[name] = struct{}{}
 	return true
 }
 
-// keyOf returns a number that equal names have in common. Of names with less than eight bytes no two others have one.
-func keyOf(name []byte) uint64 {
-	key := uint64(min(len(name), 8))
-	for _, c := range name[:min(len(name), 7)] {
-		key = key<<8 | uint64(c)
+// markOf returns one bit that equal names have in common, and most pairs of others have not.
+func markOf(name string) uint64 {
+	if name == "" {
+		return 1
 	}
-	return key
+	return 1 << ((uint(len(name)) + 3*uint(name[0]) + 5*uint(name[len(name)/2]) + 7*uint(name[len(name)-1])) % 64)
 }
