@@ -174,12 +174,14 @@ func (e *evaluation) text(name string, into *string) (present, ok bool) {
 	return true, ok
 }
 
-// identifier is a string that names somebody. A NUL would let two names become one where something behind us
-// ends strings there.
+// identifier is a string that names somebody.
 func identifier(v strictjson.Value) (string, bool) {
 	s, ok := v.Text()
-	return s, ok && s != "" && strings.IndexByte(s, 0) < 0
+	return s, ok && isName(s)
 }
+
+// isName refuses a NUL, which would let two names become one where something behind us ends strings there.
+func isName(s string) bool { return s != "" && strings.IndexByte(s, 0) < 0 }
 
 // audience returns who is named. A single one is in e.
 func (e *evaluation) audience(v strictjson.Value) (aud []string, ok bool) {
@@ -187,15 +189,6 @@ func (e *evaluation) audience(v strictjson.Value) (aud []string, ok bool) {
 		e.one[0], ok = identifier(v)
 		return e.one[:], ok
 	}
-	list, ok := v.Elements()
-	if !ok {
-		return nil, false
-	}
-	aud = make([]string, len(list))
-	for i, v := range list {
-		if aud[i], ok = identifier(v); !ok {
-			return nil, false
-		}
-	}
-	return aud, true
+	aud, ok = v.Strings()
+	return aud, ok && !slices.ContainsFunc(aud, func(s string) bool { return !isName(s) })
 }

@@ -47,6 +47,27 @@ func (t *Token) Claim(name string) (json.RawMessage, bool) { return t.doc.claim(
 // returns false when there is nothing there, or something that is not a string.
 func (t *Token) String(path ...string) (string, bool) { return t.doc.string(path) }
 
+// Strings returns the list of strings at this path of exact member names, of roles for example. It returns false when there
+// is nothing there, or something else: a single string is no list.
+func (t *Token) Strings(path ...string) ([]string, bool) {
+	v, ok := t.doc.at(path)
+	if !ok {
+		return nil, false
+	}
+	return v.Strings()
+}
+
+// Time returns the NumericDate (RFC 7519 section 2) at this path of exact member names, such as "auth_time", in UTC. It
+// returns false when there is nothing there, or something that is not a number of seconds from 1 to 253402300799.
+func (t *Token) Time(path ...string) (time.Time, bool) {
+	v, ok := t.doc.at(path)
+	if !ok {
+		return time.Time{}, false
+	}
+	at, status := numericDate(v)
+	return at, status == dateOK
+}
+
 // Unverified is what a token says of itself. Nobody has checked it: it may be expired, for somebody else, or
 // made up. It is a type of its own so that it cannot be passed where a [Token] is asked for.
 type Unverified struct {
@@ -99,17 +120,23 @@ func (d document) claim(name string) (json.RawMessage, bool) {
 }
 
 func (d document) string(path []string) (string, bool) {
-	if len(path) == 0 {
-		return "", false
-	}
-	v, ok := d.Find(path[0])
-	for _, name := range path[1:] {
-		if !ok {
-			return "", false
-		}
-		v, ok = v.Member(name)
-	}
+	v, _ := d.at(path) // nothing has no text
 	return v.Text()
+}
+
+// at returns the value at a path of exact member names.
+func (d document) at(path []string) (v strictjson.Value, ok bool) {
+	for i, name := range path {
+		if i == 0 {
+			v, ok = d.Find(name)
+		} else {
+			v, ok = v.Member(name)
+		}
+		if !ok {
+			return strictjson.Value{}, false
+		}
+	}
+	return v, ok
 }
 
 // parseClaims reads the claims as a strict JSON object, whatever they are.

@@ -2,6 +2,7 @@ package strictjson_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/countersign-auth/countersign/jwt/internal/strictjson"
@@ -68,8 +69,15 @@ func compare(t *testing.T, v strictjson.Value) {
 		if !ok || len(list) != len(want) {
 			t.Fatalf("%q has %d elements, want %d", v.Raw, len(list), len(want))
 		}
-		for _, e := range list {
+		texts, areTexts := v.Strings()
+		for i, e := range list {
 			compare(t, e)
+			if text, ok := e.Text(); areTexts && (!ok || texts[i] != text) {
+				t.Fatalf("element %d of %q is %q", i, v.Raw, texts[i])
+			}
+		}
+		if anyOther := slices.ContainsFunc(list, func(e strictjson.Value) bool { return e.Kind != strictjson.String }); areTexts == anyOther || len(texts) > len(list) {
+			t.Fatalf("the texts of %q are %q, %v", v.Raw, texts, areTexts)
 		}
 	case map[string]any:
 		members, ok := v.Members()

@@ -14,8 +14,6 @@ type scanner struct {
 	depth  int
 	count  int // of members so far
 	limits Limits
-	// members are those of the objects that are open, the outermost first. An object takes its own off when it ends.
-	members []member
 }
 
 // peek returns the next byte, or 0 at the end; a NUL is never part of well-formed JSON.
@@ -48,19 +46,18 @@ func (s *scanner) expect(c byte) bool {
 	return true
 }
 
-// value takes a value and returns its kind.
-func (s *scanner) value() (Kind, error) {
+// value takes a value and returns its kind. The members of the objects around it are passed on for their spare room, and
+// by value, so that they need not be on the heap.
+func (s *scanner) value(around []member) (Kind, error) {
 	switch c := s.peek(); {
 	case c == '"':
 		_, _, err := s.text()
 		return String, err
 	case c == '{':
-		first := len(s.members)
-		err := s.object()
-		s.members = s.members[:first]
+		_, err := s.object(around)
 		return Object, err
 	case c == '[':
-		return Array, s.array(nil)
+		return Array, s.array(nil, around)
 	case c == '-' || '0' <= c && c <= '9':
 		return Number, s.number()
 	case c == 't':
@@ -94,30 +91,30 @@ func (s *scanner) leave(c byte) error {
 	return nil
 }
 
-// object takes an object and appends its members to s.members.
-func (s *scanner) object() error {
+// object takes an object and returns its members behind those around it.
+func (s *scanner) object(members []member) ([]member, error) {
 	if err := s.enter(); err != nil {
-		return err
+		return nil, err
 	}
-	first := len(s.members)
+	around := len(members)
 	var known names
 	for more := s.peek() != '}'; more; more = s.expect(',') {
-		m, err := s.member()
+		m, err := s.member(members)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if s.count++; s.count > s.limits.Members {
-			return ErrMembers
+			return nil, ErrMembers
 		}
-		if !known.add(s.data, s.members[first:], m) {
-			return ErrDuplicate
+		if !known.add(s.data, members[around:], m) {
+			return nil, ErrDuplicate
 		}
-		s.members = append(s.members, m)
+		members = append(members, m)
 	}
-	return s.leave('}')
+	return members, s.leave('}')
 }
 
-func (s *scanner) member() (m member, err error) {
+func (s *scanner) member(around []member) (m member, err error) {
 	if m.name, m.escaped, err = s.text(); err != nil {
 		return m, err
 	}
@@ -125,19 +122,19 @@ func (s *scanner) member() (m member, err error) {
 		return m, ErrSyntax
 	}
 	start := s.pos
-	m.kind, err = s.value()
+	m.kind, err = s.value(around)
 	m.value = span{uint32(start), uint32(s.pos)}
 	return m, err
 }
 
 // array appends the elements to into, when that is not nil.
-func (s *scanner) array(into *[]Value) error {
+func (s *scanner) array(into *[]Value, around []member) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
 	for more := s.peek() != ']'; more; more = s.expect(',') {
 		start := s.pos
-		kind, err := s.value()
+		kind, err := s.value(around)
 		if err != nil {
 			return err
 		}

@@ -100,19 +100,20 @@ func Parse(text string, lim Limits) (Members, error) {
 		return Members{}, ErrUTF8
 	}
 	var few [24]member // most texts have fewer, those of the objects within included
-	s := scanner{data: text, limits: lim, members: few[:0]}
+	s := scanner{data: text, limits: lim}
 	s.space()
 	if s.peek() != '{' {
 		return Members{}, ErrNotObject
 	}
-	if err := s.object(); err != nil {
+	members, err := s.object(few[:0])
+	if err != nil {
 		return Members{}, err
 	}
 	s.space()
 	if s.pos != len(s.data) {
 		return Members{}, ErrTrailing
 	}
-	return Members{text, slices.Clone(s.members)}, nil
+	return Members{text, slices.Clone(members)}, nil
 }
 
 // Text returns the text of the object.
@@ -156,8 +157,28 @@ func (v Value) Elements() ([]Value, bool) {
 	// The text was accepted once already, so only where values begin and end is of interest.
 	s := scanner{data: v.Raw, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
 	var list []Value
-	if err := s.array(&list); err != nil {
+	if err := s.array(&list, nil); err != nil {
 		return nil, false
+	}
+	return list, true
+}
+
+// Strings returns the texts of an array of strings that Parse accepted, and false for a value of any other kind.
+func (v Value) Strings() ([]string, bool) {
+	if v.Kind != Array {
+		return nil, false
+	}
+	s := scanner{data: v.Raw, pos: 1, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
+	list := make([]string, 0, min(16, 1+strings.Count(v.Raw, ",")))
+	s.space()
+	for more := s.peek() != ']'; more; more = s.expect(',') {
+		start := s.pos
+		kind, err := s.value(nil)
+		text, ok := Value{kind, v.Raw[start:s.pos]}.Text()
+		if err != nil || !ok {
+			return nil, false
+		}
+		list = append(list, text)
 	}
 	return list, true
 }
@@ -179,7 +200,7 @@ func (v Value) Member(name string) (Value, bool) {
 	s := scanner{data: v.Raw, pos: 1, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
 	s.space()
 	for more := s.peek() != '}'; more; more = s.expect(',') {
-		m, err := s.member()
+		m, err := s.member(nil)
 		if err != nil {
 			break
 		}
