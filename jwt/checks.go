@@ -65,7 +65,7 @@ type evaluation struct {
 	parts      parts
 	known      *knownHeader // nil when the header is to be read
 	jws        jws
-	header     joseHeader
+	header     *joseHeader // it may be a known one, which does not change
 	candidates []*Key
 	key        *Key
 	doc        document
@@ -145,12 +145,13 @@ func (e *evaluation) checkEncoding() (vd verdict) {
 	return vd
 }
 
-func (e *evaluation) checkHeader() (vd verdict) {
+func (e *evaluation) checkHeader() verdict {
 	if e.known != nil {
-		e.header = e.known.header
+		e.header = &e.known.header
 		return pass("a JSON object without repeated names")
 	}
-	e.header, vd = parseHeader(string(e.jws.header))
+	h, vd := parseHeader(string(e.jws.header))
+	e.header = &h
 	return vd
 }
 

@@ -123,7 +123,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 		}
 	}
 	if e.known == nil {
-		v.headers.note(token[:e.parts.first], e.header)
+		v.headers.note(token[:e.parts.first], *e.header)
 	}
 	t := &Token{
 		Header: e.header.Header, Key: e.key,

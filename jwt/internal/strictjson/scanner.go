@@ -121,6 +121,7 @@ func (s *scanner) member(around []member) (m member, err error) {
 	if !s.expect(':') {
 		return m, ErrSyntax
 	}
+	m.mark = markOf(m.name.of(s.data))
 	start := s.pos
 	m.kind, err = s.value(around)
 	m.value = span{uint32(start), uint32(s.pos)}
@@ -300,9 +301,8 @@ const fewNames = 16
 // add reports whether m has another name than the members before it.
 func (n *names) add(text string, before []member, m member) bool {
 	if n.many == nil && len(before) < fewNames && !m.escaped {
-		mark := markOf(m.name.of(text))
-		if n.marks&mark == 0 {
-			n.marks |= mark
+		if bit := uint64(1) << m.mark; n.marks&bit == 0 {
+			n.marks |= bit
 			return true
 		}
 		return !slices.ContainsFunc(before, func(other member) bool { return other.name.of(text) == m.name.of(text) })
@@ -321,10 +321,10 @@ func (n *names) add(text string, before []member, m member) bool {
 	return true
 }
 
-// markOf returns one bit that equal names have in common, and most pairs of others have not.
-func markOf(name string) uint64 {
+// markOf returns a number below 64 that equal names have in common, and most pairs of others have not.
+func markOf(name string) byte {
 	if name == "" {
-		return 1
+		return 0
 	}
-	return 1 << ((uint(len(name)) + 3*uint(name[0]) + 5*uint(name[len(name)/2]) + 7*uint(name[len(name)-1])) % 64)
+	return (byte(len(name)) + 3*name[0] + 5*name[len(name)/2] + 7*name[len(name)-1]) % 64
 }
