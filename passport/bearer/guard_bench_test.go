@@ -27,7 +27,7 @@ func principal(_ context.Context, tok *jwt.Token) (*passport.Principal, bool, er
 // those of the server say. "warm" is one token that the cache knows; "cold" are so many that none is known when it comes
 // again; "no cache" is one token that is verified each time.
 func BenchmarkGuard(b *testing.B) {
-	tokens := make([]string, 1<<15)
+	tokens := make([]string, 1<<12)
 	for i := range tokens {
 		tokens[i] = "Bearer " + longToken(b, fmt.Sprintf("0190f0a2-5b1c-7c1e-9d53-%012x", i))
 	}
@@ -38,7 +38,7 @@ func BenchmarkGuard(b *testing.B) {
 	}
 	remembers := func() passport.Strategy[*passport.Principal] {
 		c, err := bearer.NewCache(v, principal, bearer.CacheConfig[*passport.Principal]{
-			Live: func(*jwt.Token, *passport.Principal) bool { return true }, Entries: 1 << 10,
+			Live: func(*jwt.Token, *passport.Principal) bool { return true }, Entries: 64,
 		})
 		if err != nil {
 			b.Fatal(err)

@@ -76,20 +76,11 @@ func (sp span) of(text string) string { return text[sp.start:sp.end] }
 type member struct {
 	name, value span // the name without its quotes
 	kind        Kind
-	escaped     bool // whether the name must be unescaped
-	mark        byte // see markOf; of an escaped name it means nothing
-}
-
-// is reports whether m has exactly this name. The mark spares most comparisons: many claims have three letters.
-func (m *member) is(name string, mark byte, text string) bool {
-	if m.escaped {
-		return m.nameIn(text) == name
-	}
-	return m.mark == mark && m.name.of(text) == name
+	mark        byte // see markOf; it spares most comparisons of names, for many claims have three letters
 }
 
 func (m *member) nameIn(text string) string {
-	if m.escaped {
+	if m.mark == escapedName {
 		return unescape(m.name.of(text))
 	}
 	return m.name.of(text)
@@ -110,16 +101,15 @@ func Parse(text string, lim Limits) (Members, error) {
 	}
 	var few [24]member // most texts have fewer, those of the objects within included
 	s := scanner{data: text, limits: lim}
-	s.space()
-	if s.peek() != '{' {
+	i := s.space(0)
+	if s.peek(i) != '{' {
 		return Members{}, ErrNotObject
 	}
-	members, err := s.object(few[:0])
+	members, i, err := s.object(i, few[:0])
 	if err != nil {
 		return Members{}, err
 	}
-	s.space()
-	if s.pos != len(s.data) {
+	if s.space(i) != len(text) {
 		return Members{}, ErrTrailing
 	}
 	return Members{text, slices.Clone(members)}, nil
@@ -143,7 +133,7 @@ func (m Members) All() iter.Seq2[string, Value] {
 func (m Members) Find(name string) (Value, bool) {
 	mark := markOf(name)
 	for i := range m.list {
-		if one := &m.list[i]; one.is(name, mark, m.text) {
+		if one := &m.list[i]; (one.mark == mark || one.mark == escapedName) && one.nameIn(m.text) == name {
 			return one.valueIn(m.text), true
 		}
 	}
@@ -164,10 +154,8 @@ func (v Value) Elements() ([]Value, bool) {
 	if v.Kind != Array {
 		return nil, false
 	}
-	// The text was accepted once already, so only where values begin and end is of interest.
-	s := scanner{data: v.Raw, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
 	var list []Value
-	if err := s.array(&list, nil); err != nil {
+	if _, err := v.again().array(0, &list, nil); err != nil {
 		return nil, false
 	}
 	return list, true
@@ -178,17 +166,16 @@ func (v Value) Strings() ([]string, bool) {
 	if v.Kind != Array {
 		return nil, false
 	}
-	s := scanner{data: v.Raw, pos: 1, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
+	s := v.again()
 	list := make([]string, 0, min(16, 1+strings.Count(v.Raw, ",")))
-	s.space()
-	for more := s.peek() != ']'; more; more = s.expect(',') {
-		start := s.pos
-		kind, err := s.value(nil)
-		text, ok := Value{kind, v.Raw[start:s.pos]}.Text()
-		if err != nil || !ok {
+	i := s.space(1)
+	for more := s.peek(i) != ']'; more; i, more = s.expect(',', i) {
+		inside, _, err := s.text(i)
+		if err != nil { // it is no string
 			return nil, false
 		}
-		list = append(list, text)
+		list = append(list, unescape(inside.of(v.Raw)))
+		i = int(inside.end) + 1
 	}
 	return list, true
 }
@@ -207,11 +194,12 @@ func (v Value) Member(name string) (Value, bool) {
 	if v.Kind != Object {
 		return Value{}, false
 	}
-	s := scanner{data: v.Raw, pos: 1, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
-	s.space()
-	for more := s.peek() != '}'; more; more = s.expect(',') {
-		m, err := s.member(nil)
-		if err != nil {
+	s := v.again()
+	i := s.space(1)
+	for more := s.peek(i) != '}'; more; i, more = s.expect(',', i) {
+		var m member
+		var err error
+		if i, err = s.member(i, &m, nil); err != nil {
 			break
 		}
 		if m.nameIn(v.Raw) == name {
@@ -219,6 +207,11 @@ func (v Value) Member(name string) (Value, bool) {
 		}
 	}
 	return Value{}, false
+}
+
+// again returns a scanner for a value that was accepted once already, so that only where its parts are is of interest.
+func (v Value) again() *scanner {
+	return &scanner{data: v.Raw, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
 }
 
 // unescape expects the inside of a string that was accepted. Without a backslash it returns text itself.
