@@ -47,7 +47,8 @@ func scanShape(token string) (parts, verdict) {
 	case dots != 2:
 		return parts{}, fail(ErrMalformed, "there must be three parts")
 	}
-	p := parts{strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.')}
+	first := strings.IndexByte(token, '.')
+	p := parts{first, first + 1 + strings.IndexByte(token[first+1:], '.')}
 	switch {
 	case p.first == 0:
 		return parts{}, fail(ErrMalformed, "the header is empty")
