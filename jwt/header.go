@@ -105,7 +105,7 @@ func (m *headerMemo) note(encoded string, h joseHeader) {
 
 func jsonVerdict(err error) verdict {
 	switch err {
-	case strictjson.ErrDepth, strictjson.ErrMembers:
+	case strictjson.ErrDepth, strictjson.ErrMembers, strictjson.ErrTooLong:
 		return fail(ErrTooLarge, "it "+err.Error())
 	}
 	return fail(ErrMalformed, "it "+err.Error())

@@ -7,7 +7,8 @@ import (
 	"github.com/countersign-auth/countersign/jwt/internal/strictjson"
 )
 
-// Token is a token that was verified. It does not change and may be used by several goroutines at once.
+// Token is a token that was verified. It does not change and may be used by several goroutines at once. What it says are parts
+// of one copy of its claims: a string that is to outlive it by far keeps all of them, unless it is cloned.
 type Token struct {
 	Header Header
 	// Key is the key that verified the token.

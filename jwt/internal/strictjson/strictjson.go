@@ -86,6 +86,12 @@ func (m *member) nameIn(text string) string {
 	return m.name.of(text)
 }
 
+// unescapesTo is for an escaped name. It looks at none that is too long: an escape writes a byte with six at the most, and
+// whoever sends a header could have long names unescaped for each one that is looked for.
+func (m *member) unescapesTo(name, text string) bool {
+	return int(m.name.end-m.name.start) <= 6*len(name) && unescape(m.name.of(text)) == name
+}
+
 func (m *member) valueIn(text string) Value { return Value{m.kind, m.value.of(text)} }
 
 // maxText is far more than any caller reads, so that a span can be small.
@@ -133,7 +139,7 @@ func (m Members) All() iter.Seq2[string, Value] {
 func (m Members) Find(name string) (Value, bool) {
 	mark := markOf(name)
 	for i := range m.list {
-		if one := &m.list[i]; (one.mark == mark || one.mark == escapedName) && one.nameIn(m.text) == name {
+		if one := &m.list[i]; one.mark == mark && one.name.of(m.text) == name || one.mark == escapedName && one.unescapesTo(name, m.text) {
 			return one.valueIn(m.text), true
 		}
 	}

@@ -41,6 +41,7 @@ func TestParse(t *testing.T) {
 		{`{"a":-}`, strictjson.ErrSyntax}, {`{"a":+1}`, strictjson.ErrSyntax}, {`{"a":tru}`, strictjson.ErrSyntax}, {`{"a":nulL}`, strictjson.ErrSyntax}, {`{"a":True}`, strictjson.ErrSyntax},
 		{`{"a":"`, strictjson.ErrSyntax}, {`{"a":"\`, strictjson.ErrSyntax}, {`{"a":"\"`, strictjson.ErrSyntax}, {`{"a":"\u12"}`, strictjson.ErrSyntax}, {`{"a":"\u12g4"}`, strictjson.ErrSyntax},
 		{`{"a":"\U0041"}`, strictjson.ErrSyntax}, {"{\"a\":\"\n\"}", strictjson.ErrSyntax}, {"{\"a\":\"\x1f\"}", strictjson.ErrSyntax}, {"{\v}", strictjson.ErrSyntax}, {`{"a":1 /**/}`, strictjson.ErrSyntax},
+		{strings.Repeat(" ", 16<<20-2) + "{}", nil}, {strings.Repeat(" ", 16<<20-1) + "{}", strictjson.ErrTooLong},
 	} {
 		if _, err := strictjson.Parse(tt.text, limits); !errors.Is(err, tt.want) {
 			t.Errorf("%.80q: got %v, want %v", tt.text, err, tt.want)
@@ -75,6 +76,12 @@ func TestValues(t *testing.T) {
 	inner, ok := find("o").Members()
 	if v, found := inner.Find("k"); !ok || !found || v.Raw != `"v"` {
 		t.Errorf("%v", inner)
+	}
+	escaped, err := strictjson.Parse(`{"\u0073\ud83d\ude00":1,"\u0061\u0062":2,"\/":3}`, strictjson.Limits{Depth: 9, Members: 9})
+	for name, want := range map[string]string{"s\U0001f600": "1", "ab": "2", "/": "3", "a": "", "abc": "", `\/`: ""} {
+		if v, ok := escaped.Find(name); err != nil || v.Raw != want || ok != (want != "") {
+			t.Errorf("%q is %q, %v, %v", name, v.Raw, ok, err)
+		}
 	}
 	for _, name := range []string{"S", "", "\u017f"} {
 		if _, ok := members.Find(name); ok {
