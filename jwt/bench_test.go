@@ -86,7 +86,7 @@ func BenchmarkHostileInput(b *testing.B) {
 		{"numbers", func(n int) string { return `{"a":[` + grow(n, func(int) string { return `1.5e9,` }) + `1]}` }},
 	} {
 		for _, n := range []int{1 << 10, 32 << 10, 1 << 20} {
-			text := []byte(shape.make(n))
+			text := shape.make(n)
 			b.Run(fmt.Sprintf("%s/%dKB", shape.name, n>>10), func(b *testing.B) {
 				b.SetBytes(int64(len(text)))
 				for b.Loop() {

@@ -61,17 +61,18 @@ type evaluation struct {
 	token string
 	now   time.Time
 
-	scratch    []byte // for jws
+	scratch    []byte // of jws
 	parts      parts
 	known      *knownHeader // nil when the header is to be read
 	jws        jws
-	header     joseHeader
+	header     *joseHeader // it may be a known one, which does not change
 	candidates []*Key
 	key        *Key
 	doc        document
 
 	iss, sub, jti string
 	aud           []string
+	one           [1]string // of aud, as it mostly is
 	exp, nbf, iat time.Time
 }
 
@@ -83,12 +84,12 @@ const maxScratch = 2 * DefaultMaxBytes
 
 // release gives e back for the next token, with nothing of this one.
 func (e *evaluation) release() {
-	scratch := e.scratch[:0]
-	clear(scratch[:cap(scratch)])
+	scratch := e.scratch
+	clear(scratch)
 	if cap(scratch) > maxScratch {
 		scratch = nil
 	}
-	*e = evaluation{scratch: scratch}
+	*e = evaluation{scratch: scratch[:0]}
 	evaluations.Put(e)
 }
 
@@ -139,32 +140,30 @@ func (e *evaluation) checkShape() (vd verdict) {
 }
 
 func (e *evaluation) checkEncoding() (vd verdict) {
-	if e.known = e.v.headers.find(e.token[:e.parts.first]); e.known == nil {
-		e.jws, vd = e.parts.decode(e.token, nil, &e.scratch)
-	} else {
-		e.jws, vd = e.parts.decode(e.token, e.known.raw, &e.scratch)
-	}
+	e.known = e.v.headers.find(e.token[:e.parts.first])
+	e.jws, vd = e.parts.decode(e.token, e.known != nil, &e.scratch)
 	return vd
 }
 
-func (e *evaluation) checkHeader() (vd verdict) {
+func (e *evaluation) checkHeader() verdict {
 	if e.known != nil {
-		e.header = e.known.header
+		e.header = &e.known.header
 		return pass("a JSON object without repeated names")
 	}
-	e.header, vd = parseHeader(e.jws.header)
+	h, vd := parseHeader(string(e.jws.header))
+	e.header = &h
 	return vd
 }
 
 func (e *evaluation) checkClaims() (vd verdict) {
-	e.doc, vd = parseClaims(e.jws.payload)
+	e.doc, vd = parseClaims(string(e.jws.payload)) // the copy is what a Token keeps
 	return vd
 }
 
 // checkCritical refuses "crit" whatever it lists: this package understands no extension, so a well-formed list
 // names one that is not understood, and anything else is malformed (RFC 7515 section 4.1.11).
 func (e *evaluation) checkCritical() verdict {
-	if e.header.has("crit") {
+	if e.header.critical {
 		return fail(ErrCritical, "crit is present, and no extension is understood here")
 	}
 	return pass("no crit")
@@ -172,18 +171,8 @@ func (e *evaluation) checkCritical() verdict {
 
 // checkFeatures refuses headers that would change what is signed, or bring the key along.
 func (e *evaluation) checkFeatures() verdict {
-	for _, f := range [...]struct{ name, why string }{
-		{"b64", "b64 is present: unencoded payloads are not for tokens (RFC 7797 section 7)"},
-		{"jwk", "jwk is present: a token does not bring its own key"},
-		{"jku", "jku is present: a token does not say where its key is"},
-		{"x5c", "x5c is present: a token does not bring its own key"},
-		{"x5u", "x5u is present: a token does not say where its key is"},
-		{"zip", "zip is present: compressed tokens are not supported"},
-		{"enc", "enc is present: encrypted tokens are not supported"},
-	} {
-		if e.header.has(f.name) {
-			return fail(ErrUnsupported, f.why)
-		}
+	if e.header.feature != "" {
+		return fail(ErrUnsupported, e.header.feature)
 	}
 	return pass("no key or address in the header, no encoding of its own")
 }
@@ -201,7 +190,7 @@ func (e *evaluation) checkAlgorithm() verdict {
 func (e *evaluation) checkKey() verdict {
 	keys, err := e.v.keys.Keys(e.ctx, e.header.Header)
 	if err != nil {
-		return verdict{status: Fail, kind: ErrKeysUnavailable, text: "the key set failed", cause: err}
+		return verdict{status: Fail, kind: ErrKeysUnavailable, text: "the key set failed", more: &details{cause: err}}
 	}
 	named, fit := 0, 0
 	for _, k := range keys {

@@ -25,7 +25,7 @@ func (e *evaluation) checkType() verdict {
 
 // date reads a claim that is a time. The zero time and true mean that it is absent.
 func (e *evaluation) date(name string, into *time.Time) (dateStatus, bool) {
-	v, ok := strictjson.Find(e.doc.members, name)
+	v, ok := e.doc.Find(name)
 	if !ok {
 		return dateOK, false
 	}
@@ -95,7 +95,7 @@ func (e *evaluation) checkAge() verdict {
 
 func (e *evaluation) checkIssuer() verdict {
 	x := &e.v.expect
-	present, ok := e.text("iss", x.Issuer, &e.iss)
+	present, ok := e.text("iss", &e.iss)
 	switch {
 	case !ok:
 		return fail(ErrClaim, "iss is not a string, or is empty, or has a NUL")
@@ -113,10 +113,10 @@ func (e *evaluation) checkIssuer() verdict {
 
 func (e *evaluation) checkAudience() verdict {
 	x := &e.v.expect
-	v, present := strictjson.Find(e.doc.members, "aud")
+	v, present := e.doc.Find("aud")
 	if present {
 		var ok bool
-		if e.aud, ok = audience(v, x.Audience); !ok {
+		if e.aud, ok = e.audience(v); !ok {
 			return fail(ErrClaim, "aud is neither a string nor a list of strings, or one is empty or has a NUL")
 		}
 	}
@@ -134,7 +134,7 @@ func (e *evaluation) checkAudience() verdict {
 }
 
 func (e *evaluation) checkSubject() verdict {
-	present, ok := e.text("sub", e.v.expect.Subject, &e.sub)
+	present, ok := e.text("sub", &e.sub)
 	if !ok {
 		return fail(ErrClaim, "sub is not a string, or is empty, or has a NUL")
 	}
@@ -142,7 +142,7 @@ func (e *evaluation) checkSubject() verdict {
 }
 
 func (e *evaluation) checkID() verdict {
-	present, ok := e.text("jti", e.v.expect.ID, &e.jti)
+	present, ok := e.text("jti", &e.jti)
 	if !ok {
 		return fail(ErrClaim, "jti is not a string, or is empty, or has a NUL")
 	}
@@ -165,39 +165,30 @@ func same(name, is, want string, present bool, kind error) verdict {
 }
 
 // text reads a claim that names somebody. ok is false when it is there and malformed.
-func (e *evaluation) text(name, want string, into *string) (present, ok bool) {
-	v, present := strictjson.Find(e.doc.members, name)
+func (e *evaluation) text(name string, into *string) (present, ok bool) {
+	v, present := e.doc.Find(name)
 	if !present {
 		return false, true
 	}
-	*into, ok = identifier(v, want)
+	*into, ok = identifier(v)
 	return true, ok
 }
 
-// identifier is a string that names somebody. A NUL would let two names become one where something behind us
-// ends strings there. A string that is just want needs no memory.
-func identifier(v strictjson.Value, want string) (string, bool) {
-	if want != "" && v.Is(want) {
-		return want, true
-	}
+// identifier is a string that names somebody.
+func identifier(v strictjson.Value) (string, bool) {
 	s, ok := v.Text()
-	return s, ok && s != "" && strings.IndexByte(s, 0) < 0
+	return s, ok && isName(s)
 }
 
-func audience(v strictjson.Value, want string) ([]string, bool) {
+// isName refuses a NUL, which would let two names become one where something behind us ends strings there.
+func isName(s string) bool { return s != "" && strings.IndexByte(s, 0) < 0 }
+
+// audience returns who is named. A single one is in e.
+func (e *evaluation) audience(v strictjson.Value) (aud []string, ok bool) {
 	if v.Kind == strictjson.String {
-		s, ok := identifier(v, want)
-		return []string{s}, ok
+		e.one[0], ok = identifier(v)
+		return e.one[:], ok
 	}
-	list, ok := v.Elements()
-	if !ok {
-		return nil, false
-	}
-	aud := make([]string, len(list))
-	for i, v := range list {
-		if aud[i], ok = identifier(v, want); !ok {
-			return nil, false
-		}
-	}
-	return aud, true
+	aud, ok = v.Strings()
+	return aud, ok && !slices.ContainsFunc(aud, func(s string) bool { return !isName(s) })
 }

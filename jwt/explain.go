@@ -66,7 +66,7 @@ func (v *Verifier) Explain(ctx context.Context, token string) Explanation {
 		x.Checks = append(x.Checks, Check{c.name, vd.status, vd.words()})
 	}
 	if got&gotHeader != 0 {
-		x.Header = bytes.Clone(e.jws.header)
+		x.Header = json.RawMessage(e.header.text)
 	}
 	if got&gotClaims != 0 {
 		x.Claims = bytes.Clone(e.jws.payload)
@@ -114,13 +114,19 @@ func printable(text []byte) string {
 }
 
 // verdict is the outcome of a check before it is put into words, so that Verify need not make any.
+// It is small enough to be passed in registers.
 type verdict struct {
 	status Status
 	kind   error         // when it failed
 	text   string        // constant words
 	by     time.Duration // how far out, or how far ahead
-	want   []string      // what was expected, from the caller's configuration
-	cause  error         // what the key set returned
+	more   *details      // nil for none
+}
+
+// details are what only some failures have.
+type details struct {
+	want  []string // what was expected, from the caller's configuration
+	cause error    // what the key set returned
 }
 
 func pass(text string) verdict             { return verdict{status: Pass, text: text} }
@@ -133,21 +139,28 @@ func (vd verdict) out(by time.Duration) verdict {
 }
 
 func (vd verdict) wanting(want ...string) verdict {
-	vd.want = want
+	vd.more = &details{want: want}
 	return vd
 }
 
 func (vd verdict) asError(name string) *Error {
-	return &Error{Check: name, By: vd.by, kind: vd.kind, reason: vd.text, cause: vd.cause}
+	err := &Error{Check: name, By: vd.by, kind: vd.kind, reason: vd.text}
+	if vd.more != nil {
+		err.cause = vd.more.cause
+	}
+	return err
 }
 
 func (vd verdict) words() string {
 	text := reason(vd.text, vd.by)
-	if len(vd.want) > 0 {
-		text += fmt.Sprintf("; expected %q", vd.want)
+	if vd.more == nil {
+		return text
 	}
-	if vd.cause != nil {
-		text += ": " + vd.cause.Error()
+	if len(vd.more.want) > 0 {
+		text += fmt.Sprintf("; expected %q", vd.more.want)
+	}
+	if vd.more.cause != nil {
+		text += ": " + vd.more.cause.Error()
 	}
 	return text
 }

@@ -27,7 +27,7 @@ claims: {
   "name": "\u0041\u001b\u009b\u202e"
 }
 pass     size       not longer than allowed
-pass     shape      three parts of base64url
+pass     shape      three parts
 pass     encoding   canonical, so the token has one spelling
 pass     header     a JSON object without repeated names
 pass     crit       no crit

@@ -1,7 +1,6 @@
 package jwt
 
 import (
-	"bytes"
 	"strings"
 	"sync/atomic"
 
@@ -17,17 +16,19 @@ var (
 // joseHeader is a header that was read, with what is in it that must be refused.
 type joseHeader struct {
 	Header
-	members []strictjson.Member
+	text     string
+	critical bool   // it has "crit"
+	feature  string // why a feature that it asks for is not supported; empty for none
 }
 
 // parseHeader reads a JOSE header: a strict JSON object whose known members have their types.
-func parseHeader(text []byte) (joseHeader, verdict) {
+func parseHeader(text string) (joseHeader, verdict) {
 	members, err := strictjson.Parse(text, headerLimits)
 	if err != nil {
 		return joseHeader{}, jsonVerdict(err)
 	}
-	h := joseHeader{members: members}
-	if _, ok := strictjson.Find(members, "alg"); !ok {
+	h := joseHeader{text: text}
+	if _, ok := members.Find("alg"); !ok {
 		return joseHeader{}, fail(ErrMalformed, "alg is missing")
 	}
 	for _, m := range []struct {
@@ -39,25 +40,44 @@ func parseHeader(text []byte) (joseHeader, verdict) {
 		{"kid", "kid is not a string, or is empty", &h.KeyID},
 		{"cty", "cty is not a string, or is empty", &h.ContentType},
 	} {
-		v, ok := strictjson.Find(members, m.name)
+		v, ok := members.Find(m.name)
 		if !ok {
 			continue
 		}
-		if *m.into, ok = word(v); !ok || *m.into == "" {
+		if *m.into, ok = v.Text(); !ok || *m.into == "" {
 			return joseHeader{}, fail(ErrMalformed, m.bad)
 		}
 	}
 	if len(h.KeyID) > maxKeyID {
 		return joseHeader{}, fail(ErrTooLarge, "kid has more than 256 bytes")
 	}
+	_, h.critical = members.Find("crit")
+	h.feature = unsupportedFeature(members)
 	return h, pass("a JSON object without repeated names")
 }
 
-// knownHeader is the header of a token that was verified: what it is when decoded, and when read.
+// unsupportedFeature says why what a header asks for is not supported; empty when it asks for nothing.
+func unsupportedFeature(header strictjson.Members) string {
+	for _, f := range [...]struct{ name, why string }{
+		{"b64", "b64 is present: unencoded payloads are not for tokens (RFC 7797 section 7)"},
+		{"jwk", "jwk is present: a token does not bring its own key"},
+		{"jku", "jku is present: a token does not say where its key is"},
+		{"x5c", "x5c is present: a token does not bring its own key"},
+		{"x5u", "x5u is present: a token does not say where its key is"},
+		{"zip", "zip is present: compressed tokens are not supported"},
+		{"enc", "enc is present: encrypted tokens are not supported"},
+	} {
+		if _, ok := header.Find(f.name); ok {
+			return f.why
+		}
+	}
+	return ""
+}
+
+// knownHeader is the header of a token that was verified: what it is when encoded, and when read.
 type knownHeader struct {
-	text   string
-	raw    []byte
-	header joseHeader
+	encoded string
+	header  joseHeader
 }
 
 // headerMemo has a header that a verifier has met lately. All tokens of one key have the same one, to the byte, so that it
@@ -67,9 +87,9 @@ type headerMemo struct {
 	others atomic.Uint32
 }
 
-// find returns the known header if that is its text, else nil.
-func (m *headerMemo) find(text string) *knownHeader {
-	if k := m.known.Load(); k != nil && k.text == text {
+// find returns the known header if that is its encoding, else nil.
+func (m *headerMemo) find(encoded string) *knownHeader {
+	if k := m.known.Load(); k != nil && k.encoded == encoded {
 		return k
 	}
 	return nil
@@ -77,35 +97,16 @@ func (m *headerMemo) find(text string) *knownHeader {
 
 // note makes the header of a good token the known one: the first that comes, and then one of many, so that two that come
 // by turns cost nothing.
-func (m *headerMemo) note(text string, raw []byte) {
-	if m.known.Load() != nil && m.others.Add(1)%64 != 0 {
-		return
+func (m *headerMemo) note(encoded string, h joseHeader) {
+	if m.known.Load() == nil || m.others.Add(1)%64 == 0 {
+		m.known.Store(&knownHeader{strings.Clone(encoded), h})
 	}
-	raw = bytes.Clone(raw) // what is read from it refers to it
-	if h, vd := parseHeader(raw); vd.status != Fail {
-		m.known.Store(&knownHeader{strings.Clone(text), raw, h})
-	}
-}
-
-// word returns the text of a string. One that stands in nearly every header needs no memory.
-func word(v strictjson.Value) (string, bool) {
-	for _, s := range [...]string{"HS256", "ES256", "RS256", "at+jwt", "JWT"} {
-		if v.Is(s) {
-			return s, true
-		}
-	}
-	return v.Text()
 }
 
 func jsonVerdict(err error) verdict {
 	switch err {
-	case strictjson.ErrDepth, strictjson.ErrMembers:
+	case strictjson.ErrDepth, strictjson.ErrMembers, strictjson.ErrTooLong:
 		return fail(ErrTooLarge, "it "+err.Error())
 	}
 	return fail(ErrMalformed, "it "+err.Error())
-}
-
-func (h *joseHeader) has(name string) bool {
-	_, ok := strictjson.Find(h.members, name)
-	return ok
 }

@@ -1,6 +1,9 @@
 package jwt
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -85,6 +88,64 @@ func TestTokenKeepsItsText(t *testing.T) {
 		want := strings.Repeat(string(rune('a'+i%26)), i+1)
 		if got, _ := tok.String("jti"); got != want || tok.ID != want || tok.Header.Algorithm != "HS256" || !strings.Contains(string(tok.Payload()), want) {
 			t.Errorf("%d: %q, %q, %s", i, got, tok.ID, tok.Payload())
+		}
+	}
+}
+
+// TestTokensKeepWhatTheySay holds on to many tokens of many goroutines, while others are verified and refused in the same
+// memory, and then looks at all that they hand out.
+func TestTokensKeepWhatTheySay(t *testing.T) {
+	t.Parallel()
+	k := secretKey(t)
+	v := verifier(t, testExpect(), k)
+	claims := func(i int) string {
+		aud := `"` + testAudience + `"`
+		if i%2 == 0 {
+			aud = fmt.Sprintf(`["a%d",%s]`, i, aud)
+		}
+		return fmt.Sprintf(`{"iss":%q,"aud":%s,"exp":%d,"sub":"s%[4]d","jti":"%[5]s","roles":["r%[4]d","\u0072%[4]d"],"user":{"_id":"u%[4]d"},"auth_time":%[4]d}`,
+			testIssuer, aud, testNow+900+i, i+1, strings.Repeat(string(rune('a'+i%26)), 1+i%300))
+	}
+	const workers, each = 4, 300
+	tokens := make([]*Token, workers*each)
+	bad := forge(t, k, `{"alg":"HS256"}`, strings.Repeat(" ", 4000)+`{"iss":"`+strings.Repeat("x", 1000)+`"}`)
+	var all sync.WaitGroup
+	for w := range workers {
+		all.Go(func() {
+			for i := w * each; i < (w+1)*each; i++ {
+				tok, err := v.Verify(t.Context(), forge(t, k, fmt.Sprintf(`{"alg":"HS256","cty":"c%d"}`, i), claims(i)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				tokens[i] = tok
+				if _, err := v.Verify(t.Context(), bad); err == nil {
+					t.Error("the bad one is accepted")
+				}
+			}
+		})
+	}
+	all.Wait()
+	for i, tok := range tokens {
+		if tok == nil {
+			t.Fatal("not verified")
+		}
+		n := strconv.Itoa(i + 1)
+		roles, _ := tok.Strings("roles")
+		user, _ := tok.String("user", "_id")
+		at, _ := tok.Time("auth_time")
+		wantAud := []string{testAudience}
+		if i%2 == 0 {
+			wantAud = []string{fmt.Sprintf("a%d", i), testAudience}
+		}
+		if tok.Subject != "s"+n || tok.ID != strings.Repeat(string(rune('a'+i%26)), 1+i%300) || tok.Issuer != testIssuer || !slices.Equal(tok.Audience, wantAud) ||
+			tok.Header.ContentType != fmt.Sprintf("c%d", i) || tok.ExpiresAt.Unix() != int64(testNow+900+i) || !slices.Equal(roles, []string{"r" + n, "r" + n}) ||
+			user != "u"+n || at.Unix() != int64(i+1) || string(tok.Payload()) != claims(i) || !strings.Contains(tok.Compact(), b64(claims(i))) {
+			t.Fatalf("%d: %+v, %q, %q, %v, %s", i, tok, roles, user, at, tok.Payload())
+		}
+		tok.Payload()[0], roles[0] = 'x', "x" // copies, which are the caller's
+		if again, _ := tok.Strings("roles"); again[0] != "r"+n || tok.Payload()[0] != '{' {
+			t.Fatalf("%d: %q, %s", i, again, tok.Payload())
 		}
 	}
 }

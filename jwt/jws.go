@@ -1,17 +1,20 @@
 package jwt
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
 	"hash"
 	"math/big"
 	"slices"
+	"strings"
 )
 
 // DefaultMaxBytes is the longest token that is looked at unless [Expect] says otherwise, and the longest that
@@ -19,23 +22,18 @@ import (
 const DefaultMaxBytes = 8 << 10
 
 // jws is a JWS in compact serialization (RFC 7515 section 3.1), taken apart: the layer that knows bytes and
-// nothing of claims. The payload has memory of its own, which a Token keeps; all else shares a buffer.
+// nothing of claims. All of it shares a buffer, which the next token gets.
 type jws struct {
 	input     []byte // what is signed: the first two parts as sent, with the dot between them
-	header    []byte
+	header    []byte // nil when it is a known one
 	payload   []byte
 	signature []byte
 }
 
-// strict refuses trailing bits that are not zero (RFC 4648 section 3.5), so that a token has one spelling. It
-// still skips CR and LF, which scanShape has refused before.
-var strict = base64.RawURLEncoding.Strict()
-
 // parts is where the two dots of a token are.
 type parts struct{ first, second int }
 
-// scanShape finds the parts of a token, or says why it is none. It allocates nothing and stops at the first
-// byte that cannot be.
+// scanShape finds the parts of a token, or says why it is none. It allocates nothing.
 func scanShape(token string) (parts, verdict) {
 	if token == "" {
 		return parts{}, fail(ErrMalformed, "the token is empty")
@@ -43,91 +41,48 @@ func scanShape(token string) (parts, verdict) {
 	if token[0] == '{' {
 		return parts{}, fail(ErrUnsupported, "JSON serialization is not supported")
 	}
-	var p [4]int
-	dots := 0
-	for i := 0; i < len(token); i++ {
-		if i+8 <= len(token) { // nearly all bytes are base64url: eight at a time
-			t := token[i : i+8]
-			if classes[t[0]]|classes[t[1]]|classes[t[2]]|classes[t[3]]|classes[t[4]]|classes[t[5]]|classes[t[6]]|classes[t[7]] == base64URL {
-				i += 7
-				continue
-			}
-		}
-		switch classes[token[i]] {
-		case base64URL:
-		case dot:
-			if dots == len(p) {
-				return parts{}, fail(ErrMalformed, "there are too many parts")
-			}
-			p[dots] = i
-			dots++
-		default:
-			return parts{}, fail(ErrMalformed, "there is a character that base64url does not have")
-		}
-	}
-	switch {
+	switch dots := strings.Count(token, "."); {
 	case dots == 4:
 		return parts{}, fail(ErrUnsupported, "five parts are an encrypted token (JWE), which proves no sender")
 	case dots != 2:
 		return parts{}, fail(ErrMalformed, "there must be three parts")
-	case p[0] == 0:
+	}
+	first := strings.IndexByte(token, '.')
+	p := parts{first, first + 1 + strings.IndexByte(token[first+1:], '.')}
+	switch {
+	case p.first == 0:
 		return parts{}, fail(ErrMalformed, "the header is empty")
-	case p[1] == p[0]+1:
+	case p.second == p.first+1:
 		return parts{}, fail(ErrUnsupported, "the payload is empty; detached payloads are not supported")
-	case p[1] == len(token)-1:
+	case p.second == len(token)-1:
 		return parts{}, fail(ErrMalformed, "the signature is empty")
 	}
-	return parts{p[0], p[1]}, pass("three parts of base64url")
+	return p, pass("three parts")
 }
 
-// The classes of bytes in a token.
-const (
-	base64URL = iota
-	dot
-	neither
-)
-
-// classes is a table because the loop over it is the one that sees every byte of every token.
-var classes = func() (classes [256]byte) {
-	for c := range classes {
-		classes[c] = neither
-		if c := byte(c); '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '-' || c == '_' {
-			classes[c] = base64URL
-		}
-	}
-	classes['.'] = dot
-	return classes
-}()
-
-// decode decodes the three parts of a token that scanShape has passed, or the latter two if the header is known. All but
-// the payload goes into scratch, which is replaced by a larger one where it must be.
-func (p parts) decode(token string, header []byte, scratch *[]byte) (jws, verdict) {
-	payload, signature := token[p.first+1:p.second], token[p.second+1:]
-	size := p.second + strict.DecodedLen(p.first) + strict.DecodedLen(len(signature))
+// decode decodes the three parts of a token that scanShape has passed, or the latter two if the header is known. All goes
+// into scratch, which is replaced by a larger one where it must be.
+func (p parts) decode(token string, known bool, scratch *[]byte) (jws, verdict) {
+	header, payload, signature := token[:p.first], token[p.first+1:p.second], token[p.second+1:]
+	size := p.second + decodedLen(len(header)) + decodedLen(len(payload)) + decodedLen(len(signature))
 	buf := slices.Grow((*scratch)[:0], size)[:size]
 	*scratch = buf
-	t := jws{input: take(&buf, copy(buf, token[:p.second])), header: header}
-	if header == nil {
-		t.header = take(&buf, strict.DecodedLen(p.first))
-		if !decodePart(t.header, token[:p.first]) {
+	t := jws{input: take(&buf, copy(buf, token[:p.second]))}
+	if !known {
+		t.header = take(&buf, decodedLen(len(header)))
+		if !decodeBase64URL(t.header, header) {
 			return jws{}, fail(ErrMalformed, "the header is not canonical base64url")
 		}
 	}
-	t.payload = make([]byte, strict.DecodedLen(len(payload)))
-	if !decodePart(t.payload, payload) {
+	t.payload = take(&buf, decodedLen(len(payload)))
+	if !decodeBase64URL(t.payload, payload) {
 		return jws{}, fail(ErrMalformed, "the payload is not canonical base64url")
 	}
-	t.signature = take(&buf, strict.DecodedLen(len(signature)))
-	if !decodePart(t.signature, signature) {
+	t.signature = take(&buf, decodedLen(len(signature)))
+	if !decodeBase64URL(t.signature, signature) {
 		return jws{}, fail(ErrMalformed, "the signature is not canonical base64url")
 	}
 	return t, pass("canonical, so the token has one spelling")
-}
-
-// decodePart fills into, which has the length for it.
-func decodePart(into []byte, text string) bool {
-	_, err := strict.Decode(into, []byte(text))
-	return err == nil
 }
 
 // take cuts the first n bytes off buf.
@@ -140,14 +95,15 @@ func take(buf *[]byte, n int) []byte {
 // signJWS returns the compact serialization of payload under this header, signed.
 func signJWS(k *Key, header, payload []byte) (string, error) {
 	const room = 2 + 96 // for the dots and most signatures
-	b := make([]byte, 0, strict.EncodedLen(len(header))+strict.EncodedLen(len(payload))+room)
-	b = append(strict.AppendEncode(b, header), '.')
-	b = strict.AppendEncode(b, payload)
+	url := base64.RawURLEncoding
+	b := make([]byte, 0, url.EncodedLen(len(header))+url.EncodedLen(len(payload))+room)
+	b = append(url.AppendEncode(b, header), '.')
+	b = url.AppendEncode(b, payload)
 	sig, err := k.sign(b)
 	if err != nil {
 		return "", err
 	}
-	return string(strict.AppendEncode(append(b, '.'), sig)), nil
+	return string(url.AppendEncode(append(b, '.'), sig)), nil
 }
 
 // sign requires CanSign.
@@ -155,7 +111,9 @@ func (k *Key) sign(input []byte) ([]byte, error) {
 	s := k.alg.spec()
 	switch s.family {
 	case hmacFamily:
-		return k.mac(s, input), nil
+		h := k.hmac(s)
+		defer k.material().macs.Put(h)
+		return bytes.Clone(h.mac(input)), nil
 	case rsaFamily:
 		return rsa.SignPKCS1v15(rand.Reader, k.material().private.(*rsa.PrivateKey), s.hash, digest(s.hash, input))
 	case pssFamily:
@@ -183,7 +141,9 @@ func (k *Key) verify(input, sig []byte) bool {
 	s := k.alg.spec()
 	switch s.family {
 	case hmacFamily:
-		return subtle.ConstantTimeCompare(k.mac(s, input), sig) == 1
+		h := k.hmac(s)
+		defer k.material().macs.Put(h)
+		return subtle.ConstantTimeCompare(h.mac(input), sig) == 1
 	case rsaFamily:
 		pub := k.material().public.(*rsa.PublicKey)
 		return len(sig) == pub.Size() && rsa.VerifyPKCS1v15(pub, s.hash, digest(s.hash, input), sig) == nil
@@ -208,17 +168,27 @@ func (k *Key) verify(input, sig []byte) bool {
 	return false
 }
 
-func (k *Key) mac(s spec, input []byte) []byte {
+// keyedHash is an HMAC with the secret worked in, and room for what it computes. It is as secret as the key whose it is, and
+// is collected with it.
+type keyedHash struct {
+	hash.Hash
+	sum [sha512.Size]byte
+}
+
+// hmac returns one that nobody else uses, to be put back.
+func (k *Key) hmac(s spec) *keyedHash {
 	m := k.material()
-	h, ok := m.macs.Get().(hash.Hash)
-	if !ok {
-		h = hmac.New(s.hash.New, m.secret)
+	if h, ok := m.macs.Get().(*keyedHash); ok {
+		return h
 	}
+	return &keyedHash{Hash: hmac.New(s.hash.New, m.secret)}
+}
+
+// mac returns the MAC of input. The next call overwrites it.
+func (h *keyedHash) mac(input []byte) []byte {
+	h.Reset() // after the first one, it restores the state with the secret, which spares hashing that again
 	h.Write(input)
-	sum := h.Sum(nil)
-	h.Reset()
-	m.macs.Put(h)
-	return sum
+	return h.Sum(h.sum[:0])
 }
 
 func digest(hash crypto.Hash, input []byte) []byte {

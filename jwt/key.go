@@ -49,7 +49,7 @@ type Key struct {
 // material holds a secret alone, or public with or without private.
 type material struct {
 	secret  []byte
-	macs    sync.Pool // of hash.Hash: HMAC states with the secret worked in, reset
+	macs    sync.Pool // of *keyedHash
 	public  crypto.PublicKey
 	private crypto.Signer
 }

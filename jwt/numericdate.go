@@ -1,9 +1,9 @@
 package jwt
 
 import (
-	"bytes"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/countersign-auth/countersign/jwt/internal/strictjson"
@@ -53,12 +53,12 @@ func numericDate(v strictjson.Value) (time.Time, dateStatus) {
 }
 
 // wholeNumber reads what nearly every date is: up to twelve digits, not beginning with a zero.
-func wholeNumber(text []byte) (int64, bool) {
+func wholeNumber(text string) (int64, bool) {
 	if len(text) > 12 || text[0] == '0' {
 		return 0, false
 	}
 	var n int64
-	for _, c := range text {
+	for _, c := range []byte(text) {
 		if c < '0' || c > '9' {
 			return 0, false
 		}
@@ -69,11 +69,11 @@ func wholeNumber(text []byte) (int64, bool) {
 
 // decimal returns the digits of a JSON number without sign, leading zeros and point, and how many of them stand
 // before the point: negative when zeros are to be put there first.
-func decimal(text []byte) ([]byte, int) {
+func decimal(text string) (string, int) {
 	exp := 0
-	if i := bytes.IndexAny(text, "eE"); i >= 0 {
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
 		var err error
-		exp, err = strconv.Atoi(string(text[i+1:]))
+		exp, err = strconv.Atoi(text[i+1:])
 		if err != nil || exp > math.MaxInt32 || exp < math.MinInt32 {
 			exp = math.MaxInt32
 			if text[i+1] == '-' {
@@ -82,9 +82,9 @@ func decimal(text []byte) ([]byte, int) {
 		}
 		text = text[:i]
 	}
-	whole, fraction, _ := bytes.Cut(text, []byte{'.'})
+	whole, fraction, _ := strings.Cut(text, ".")
 	point := len(whole) + exp
-	digits := append(bytes.Clone(whole), fraction...)
+	digits := whole + fraction
 	for len(digits) > 0 && digits[0] == '0' {
 		digits = digits[1:]
 		point--
@@ -92,7 +92,7 @@ func decimal(text []byte) ([]byte, int) {
 	return digits, point
 }
 
-func wholeSeconds(digits []byte, point int) (int64, dateStatus) {
+func wholeSeconds(digits string, point int) (int64, dateStatus) {
 	if len(digits) == 0 || point <= 0 {
 		return 0, dateOK
 	}
@@ -107,7 +107,7 @@ func wholeSeconds(digits []byte, point int) (int64, dateStatus) {
 }
 
 // nanoseconds is only asked for a date of at least one second, so that point is positive.
-func nanoseconds(digits []byte, point int) int64 {
+func nanoseconds(digits string, point int) int64 {
 	var n int64
 	for i := range 9 {
 		n = 10*n + digitAt(digits, point+i)
@@ -115,7 +115,7 @@ func nanoseconds(digits []byte, point int) int64 {
 	return n
 }
 
-func digitAt(digits []byte, i int) int64 {
+func digitAt(digits string, i int) int64 {
 	if i >= len(digits) {
 		return 0
 	}

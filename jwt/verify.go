@@ -123,14 +123,19 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 		}
 	}
 	if e.known == nil {
-		v.headers.note(token[:e.parts.first], e.jws.header)
+		v.headers.note(token[:e.parts.first], *e.header)
 	}
-	return &Token{
+	t := &Token{
 		Header: e.header.Header, Key: e.key,
 		Issuer: e.iss, Subject: e.sub, Audience: e.aud, ID: e.jti,
 		ExpiresAt: e.exp, NotBefore: e.nbf, IssuedAt: e.iat,
 		compact: func() string { return token }, doc: e.doc,
-	}, nil
+	}
+	if len(e.aud) == 1 { // it may be in e, which others will use
+		t.one[0] = e.aud[0]
+		t.Audience = t.one[:]
+	}
+	return t, nil
 }
 
 // ValidUntil returns the time from which on v refuses a token that it has verified, for its age alone: that of "exp" or,

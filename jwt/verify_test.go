@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -251,6 +252,30 @@ func TestToken(t *testing.T) {
 	} {
 		if got, ok := tok.String(tt.path...); got != tt.want || ok != tt.ok {
 			t.Errorf("%q is %q, %v", tt.path, got, ok)
+		}
+	}
+	lists := accepted(t, v, forge(t, k, `{"alg":"HS256"}`, with("roles", `["a","\u0062", "c,]\"" ]`, "mixed", `["a",1]`, "nested", `[["a"]]`, "none", `[ ]`, "in", `{"l":["x"],"t":1.5}`)))
+	for _, tt := range []struct {
+		path []string
+		want []string
+		ok   bool
+	}{
+		{[]string{"roles"}, []string{"a", "b", `c,]"`}, true}, {[]string{"none"}, []string{}, true}, {[]string{"in", "l"}, []string{"x"}, true},
+		{[]string{"mixed"}, nil, false}, {[]string{"nested"}, nil, false}, {[]string{"sub"}, nil, false}, {[]string{"exp"}, nil, false},
+		{[]string{"in"}, nil, false}, {[]string{"Roles"}, nil, false}, {[]string{"roles", "0"}, nil, false}, {nil, nil, false},
+	} {
+		if got, ok := lists.Strings(tt.path...); !slices.Equal(got, tt.want) || ok != tt.ok {
+			t.Errorf("%q is %q, %v", tt.path, got, ok)
+		}
+	}
+	for _, tt := range []struct {
+		path []string
+		want time.Time
+	}{
+		{[]string{"iat"}, clock().UTC()}, {[]string{"in", "t"}, time.Unix(1, 5e8).UTC()}, {[]string{"sub"}, time.Time{}}, {[]string{"in"}, time.Time{}}, {nil, time.Time{}},
+	} {
+		if got, ok := lists.Time(tt.path...); got != tt.want || ok == tt.want.IsZero() {
+			t.Errorf("%q is %v, %v", tt.path, got, ok)
 		}
 	}
 	compact := tok.Compact()

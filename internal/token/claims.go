@@ -2,11 +2,9 @@ package token
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
 
@@ -125,14 +123,8 @@ func HolderOf(t *jwt.Token) (h Holder, ok bool) {
 	h.Session, _ = t.String("sid")
 	h.Epoch, _ = t.String("epoch")
 	h.Foreign = h.Epoch == ""
-	if roles, ok := t.Claim("roles"); ok && json.Unmarshal(roles, &h.Roles) != nil {
-		h.Roles = nil // a claim of the same name that means something else
-	}
-	if at, ok := t.Claim("auth_time"); ok {
-		if seconds, err := strconv.ParseInt(string(at), 10, 64); err == nil {
-			h.AuthAt = time.Unix(seconds, 0).UTC()
-		}
-	}
+	h.Roles, _ = t.Strings("roles") // else a claim of the same name that means something else
+	h.AuthAt, _ = t.Time("auth_time")
 	return h, h.ID != "" && t.Subject == h.ID
 }
 

@@ -19,7 +19,7 @@ type form struct {
 }
 
 // formOf looks at "kty", "crv" and "d" (RFC 7518 section 6, RFC 8037 section 2).
-func formOf(members []strictjson.Member) (form, error) {
+func formOf(members strictjson.Members) (form, error) {
 	kty, err := text(members, "kty")
 	if err != nil {
 		return form{}, err
@@ -28,7 +28,7 @@ func formOf(members []strictjson.Member) (form, error) {
 	if err != nil {
 		return form{}, err
 	}
-	_, private := strictjson.Find(members, "d")
+	_, private := members.Find("d")
 	f := form{kty: kty, private: private}
 	switch kty {
 	case "":
@@ -37,7 +37,7 @@ func formOf(members []strictjson.Member) (form, error) {
 		f.required, f.secret, f.private = []string{"k"}, true, false
 		f.algorithms = []jwt.Algorithm{jwt.HS256, jwt.HS384, jwt.HS512}
 	case "RSA":
-		if _, multi := strictjson.Find(members, "oth"); multi {
+		if _, multi := members.Find("oth"); multi {
 			return form{}, errors.New("RSA keys of more than two primes are not supported")
 		}
 		f.required = []string{"n", "e"}

@@ -59,7 +59,7 @@ func ParseSet(data []byte, opt Options) (jwt.StaticKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, ok := strictjson.Find(members, "keys")
+	list, ok := members.Find("keys")
 	elements, isList := list.Elements()
 	switch {
 	case !ok || !isList:
@@ -94,19 +94,19 @@ func (opt Options) set(elements []strictjson.Value) (jwt.StaticKeys, error) {
 	return jwt.NewStaticKeys(keys...)
 }
 
-func parseObject(data []byte, maxMembers int) ([]strictjson.Member, error) {
+func parseObject(data []byte, maxMembers int) (strictjson.Members, error) {
 	if len(data) > maxBytes {
-		return nil, wrap(fmt.Errorf("it has more than %d bytes", maxBytes))
+		return strictjson.Members{}, wrap(fmt.Errorf("it has more than %d bytes", maxBytes))
 	}
-	members, err := strictjson.Parse(data, strictjson.Limits{Depth: 8, Members: maxMembers})
+	members, err := strictjson.Parse(string(data), strictjson.Limits{Depth: 8, Members: maxMembers})
 	if err != nil {
-		return nil, wrap(fmt.Errorf("it %w", err))
+		return strictjson.Members{}, wrap(fmt.Errorf("it %w", err))
 	}
 	return members, nil
 }
 
 // key turns the members of a JWK into a key.
-func (opt Options) key(members []strictjson.Member) (*jwt.Key, error) {
+func (opt Options) key(members strictjson.Members) (*jwt.Key, error) {
 	kid, err := text(members, "kid")
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func (opt Options) key(members []strictjson.Member) (*jwt.Key, error) {
 }
 
 // algorithm returns what the key says, or else the caller.
-func (opt Options) algorithm(members []strictjson.Member, form form) (jwt.Algorithm, error) {
+func (opt Options) algorithm(members strictjson.Members, form form) (jwt.Algorithm, error) {
 	name, err := text(members, "alg")
 	if err != nil {
 		return "", err
@@ -164,7 +164,7 @@ func (opt Options) algorithm(members []strictjson.Member, form form) (jwt.Algori
 }
 
 // checkUse obeys "use" and "key_ops" (RFC 7517 sections 4.2 and 4.3).
-func checkUse(members []strictjson.Member, form form) error {
+func checkUse(members strictjson.Members, form form) error {
 	use, err := text(members, "use")
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func checkUse(members []strictjson.Member, form form) error {
 	if use != "" && use != "sig" {
 		return fmt.Errorf("its use is %w", errNotForUs)
 	}
-	v, ok := strictjson.Find(members, "key_ops")
+	v, ok := members.Find("key_ops")
 	if !ok {
 		return nil
 	}
@@ -225,7 +225,7 @@ func recompute(k *rsa.PrivateKey) (*rsa.PrivateKey, error) {
 
 // decode checks that the members of the key are there and in their one spelling, and has go-jose, which
 // checks the mathematics, convert them. It sees nothing else of the JWK, so it reads no certificates.
-func (f form) decode(members []strictjson.Member) (any, error) {
+func (f form) decode(members strictjson.Members) (any, error) {
 	reduced := map[string]string{"kty": f.kty}
 	if f.crv != "" {
 		reduced["crv"] = f.crv
@@ -274,8 +274,8 @@ func canonical(value string) ([]byte, error) {
 }
 
 // text returns a member that is a string, and nothing when it is absent. An empty string is an error.
-func text(members []strictjson.Member, name string) (string, error) {
-	v, ok := strictjson.Find(members, name)
+func text(members strictjson.Members, name string) (string, error) {
+	v, ok := members.Find(name)
 	if !ok {
 		return "", nil
 	}

@@ -22,7 +22,7 @@ func longToken(tb testing.TB, subject string) string {
 		c.ID, c.IssuedAt = "0190f0a2-5b1c-7c1e-9d53-9b7f6f6b6a01", time.Now()
 		c.Extra = map[string]any{
 			"sid": "0190f0a2-5b1c-7c1e-9d53-9b7f6f6b6a02", "epoch": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "amr": []string{"pwd"}, "acr": "aal1",
-			"auth_time": 1_700_000_000, "user": map[string]string{"_id": subject, "email": "mike@example.com"},
+			"auth_time": 1_700_000_000, "roles": []string{"editor", "reader"}, "user": map[string]string{"_id": subject, "email": "mike@example.com"},
 		}
 	})
 }

@@ -1,8 +1,8 @@
 package strictjson_test
 
 import (
-	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/countersign-auth/countersign/jwt/internal/strictjson"
@@ -17,28 +17,33 @@ func FuzzScanner(f *testing.F) {
 		`{"a":"\udc00\ud800"}`, `{"a":tru}`, `{"a":1}x`, "{\"a\":\"\x01\"}", "{\"\xff\":1}", `{"a":1,}`,
 		`{"a":[1,]}`, `{,}`, ` { "a" : [ ] , "b" : { } } `, `{"a":"\/\b\f\n\r\t\"\\"}`, `{"a":"\x"}`, `{"":""}`,
 	} {
-		f.Add([]byte(seed))
+		f.Add(seed)
 	}
 	limits := strictjson.Limits{Depth: 50, Members: 1000}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, data string) {
 		members, err := strictjson.Parse(data, limits)
 		var want map[string]json.RawMessage
-		jsonErr := json.Unmarshal(data, &want)
+		jsonErr := json.Unmarshal([]byte(data), &want)
 		if err != nil {
 			return
 		}
 		if jsonErr != nil || want == nil {
 			t.Fatalf("accepts %q, encoding/json does not: %v", data, jsonErr)
 		}
-		if len(want) != len(members) {
-			t.Fatalf("%q has %d members, encoding/json finds %d", data, len(members), len(want))
-		}
-		for _, m := range members {
-			raw, ok := want[string(m.Name)]
-			if !ok || !bytes.Equal(raw, m.Raw) {
-				t.Fatalf("member %q of %q is %q, encoding/json says %q", m.Name, data, m.Raw, raw)
+		count := 0
+		for name, v := range members.All() {
+			raw, ok := want[name]
+			if !ok || string(raw) != v.Raw {
+				t.Fatalf("member %q of %q is %q, encoding/json says %q", name, data, v.Raw, raw)
 			}
-			compare(t, m.Value)
+			if found, ok := members.Find(name); !ok || found != v {
+				t.Fatalf("member %q of %q is found as %q (%v)", name, data, found.Raw, ok)
+			}
+			compare(t, v)
+			count++
+		}
+		if len(want) != count {
+			t.Fatalf("%q has %d members, encoding/json finds %d", data, count, len(want))
 		}
 	})
 }
@@ -47,7 +52,7 @@ func FuzzScanner(f *testing.F) {
 func compare(t *testing.T, v strictjson.Value) {
 	t.Helper()
 	var want any
-	if err := json.Unmarshal(v.Raw, &want); err != nil {
+	if err := json.Unmarshal([]byte(v.Raw), &want); err != nil {
 		t.Logf("%q: %v", v.Raw, err) // a number that float64 cannot hold
 		if v.Kind != strictjson.Number {
 			return
@@ -64,19 +69,28 @@ func compare(t *testing.T, v strictjson.Value) {
 		if !ok || len(list) != len(want) {
 			t.Fatalf("%q has %d elements, want %d", v.Raw, len(list), len(want))
 		}
-		for _, e := range list {
+		texts, areTexts := v.Strings()
+		for i, e := range list {
 			compare(t, e)
+			if text, ok := e.Text(); areTexts && (!ok || texts[i] != text) {
+				t.Fatalf("element %d of %q is %q", i, v.Raw, texts[i])
+			}
+		}
+		if anyOther := slices.ContainsFunc(list, func(e strictjson.Value) bool { return e.Kind != strictjson.String }); areTexts == anyOther || len(texts) > len(list) {
+			t.Fatalf("the texts of %q are %q, %v", v.Raw, texts, areTexts)
 		}
 	case map[string]any:
 		members, ok := v.Members()
-		if !ok || len(members) != len(want) {
-			t.Fatalf("%q has %d members, want %d", v.Raw, len(members), len(want))
-		}
-		for _, m := range members {
-			if one, ok := v.Member(string(m.Name)); !ok || !bytes.Equal(one.Raw, m.Raw) || one.Kind != m.Kind {
-				t.Fatalf("member %q of %q is %q (%v)", m.Name, v.Raw, one.Raw, ok)
+		count := 0
+		for name, inner := range members.All() {
+			if one, ok := v.Member(name); !ok || one != inner {
+				t.Fatalf("member %q of %q is %q (%v)", name, v.Raw, one.Raw, ok)
 			}
-			compare(t, m.Value)
+			compare(t, inner)
+			count++
+		}
+		if !ok || count != len(want) {
+			t.Fatalf("%q has %d members, want %d", v.Raw, count, len(want))
 		}
 	case float64:
 		if v.Kind != strictjson.Number {

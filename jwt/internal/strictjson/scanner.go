@@ -1,219 +1,211 @@
 package strictjson
 
 import (
-	"bytes"
+	"math/bits"
+	"slices"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// scanner walks a text that is known to be valid UTF-8.
+// scanner walks a text that is known to be valid UTF-8. Its methods take the place in the text where something begins, and
+// return the one behind it: a place that is passed in registers is faster by half than one that is kept here.
 type scanner struct {
-	data    []byte
-	pos     int
-	depth   int
-	members int
-	limits  Limits
+	data   string
+	depth  int
+	count  int // of members so far
+	limits Limits
 }
 
-// peek returns the next byte, or 0 at the end; a NUL is never part of well-formed JSON.
-func (s *scanner) peek() byte {
-	if s.pos < len(s.data) {
-		return s.data[s.pos]
+// peek returns the byte at i, or 0 at the end; a NUL is never part of well-formed JSON.
+func (s *scanner) peek(i int) byte {
+	if i < len(s.data) {
+		return s.data[i]
 	}
 	return 0
 }
 
-func (s *scanner) space() {
-	for s.pos < len(s.data) {
-		switch s.data[s.pos] {
-		case ' ', '\t', '\n', '\r':
-			s.pos++
-		default:
-			return
-		}
+func (s *scanner) space(i int) int {
+	for i < len(s.data) && (s.data[i] == ' ' || s.data[i] == '\n' || s.data[i] == '\t' || s.data[i] == '\r') {
+		i++
 	}
+	return i
 }
 
-// expect takes one byte, with the white space around it.
-func (s *scanner) expect(c byte) bool {
-	s.space()
-	if s.peek() != c {
-		return false
+// expect takes one byte, with the white space around it. Without that byte it takes the white space.
+func (s *scanner) expect(c byte, i int) (int, bool) {
+	i = s.space(i)
+	if s.peek(i) != c {
+		return i, false
 	}
-	s.pos++
-	s.space()
-	return true
+	return s.space(i + 1), true
 }
 
-func (s *scanner) value() (Value, error) {
-	start := s.pos
-	kind := Invalid
-	var err error
-	switch c := s.peek(); {
-	case c == '{':
-		kind, err = Object, s.object(nil)
-	case c == '[':
-		kind, err = Array, s.array(nil)
+// value takes a value and returns its kind. The members of the objects around it are passed on for their spare room, and
+// by value, so that they need not be on the heap.
+func (s *scanner) value(i int, around []member) (next int, kind Kind, err error) {
+	switch c := s.peek(i); {
 	case c == '"':
-		kind = String
-		_, err = s.text()
+		inside, _, err := s.text(i)
+		return int(inside.end) + 1, String, err
+	case c == '{':
+		_, next, err = s.object(i, around)
+		return next, Object, err
+	case c == '[':
+		next, err = s.array(i, nil, around)
+		return next, Array, err
 	case c == '-' || '0' <= c && c <= '9':
-		kind, err = Number, s.number()
+		next, err = s.number(i)
+		return next, Number, err
 	case c == 't':
-		kind, err = Bool, s.literal("true")
+		next, err = s.literal(i, "true")
+		return next, Bool, err
 	case c == 'f':
-		kind, err = Bool, s.literal("false")
+		next, err = s.literal(i, "false")
+		return next, Bool, err
 	case c == 'n':
-		kind, err = Null, s.literal("null")
-	default:
-		err = ErrSyntax
+		next, err = s.literal(i, "null")
+		return next, Null, err
 	}
-	return Value{Kind: kind, Raw: s.data[start:s.pos]}, err
+	return i, Invalid, ErrSyntax
 }
 
-func (s *scanner) enter() error {
-	s.pos++
+// enter takes what opens an object or an array. Nothing is read after an error, so only leave undoes it.
+func (s *scanner) enter(i int) (int, error) {
 	s.depth++
 	if s.depth > s.limits.Depth {
-		return ErrDepth
+		return i, ErrDepth
 	}
-	return nil
+	return s.space(i + 1), nil
 }
 
-// object appends the members to into, when that is not nil.
-func (s *scanner) object(into *[]Member) error {
-	if err := s.enter(); err != nil {
-		return err
+// leave takes what closes it.
+func (s *scanner) leave(c byte, i int) (int, error) {
+	if s.peek(i) != c {
+		return i, ErrSyntax
 	}
-	defer func() { s.depth-- }()
-	s.space()
-	if s.peek() == '}' {
-		s.pos++
-		return nil
+	s.depth--
+	return i + 1, nil
+}
+
+// object takes an object and returns its members behind those around it.
+func (s *scanner) object(i int, members []member) (_ []member, next int, err error) {
+	if i, err = s.enter(i); err != nil {
+		return nil, i, err
 	}
-	var seen names
-	for {
-		name, err := s.text()
-		if err != nil {
-			return err
+	around := len(members)
+	var known names
+	for more := s.peek(i) != '}'; more; i, more = s.expect(',', i) {
+		var m member
+		if i, err = s.member(i, &m, members); err != nil {
+			return nil, i, err
 		}
-		if s.members++; s.members > s.limits.Members {
-			return ErrMembers
+		if s.count++; s.count > s.limits.Members {
+			return nil, i, ErrMembers
 		}
-		if !seen.add(name) {
-			return ErrDuplicate
+		if !known.add(s.data, members[around:], &m) {
+			return nil, i, ErrDuplicate
 		}
-		if !s.expect(':') {
-			return ErrSyntax
-		}
-		v, err := s.value()
-		if err != nil {
-			return err
-		}
-		if into != nil {
-			*into = append(*into, Member{Name: name, Value: v})
-		}
-		if s.expect(',') {
-			continue
-		}
-		if s.peek() != '}' {
-			return ErrSyntax
-		}
-		s.pos++
-		return nil
+		members = append(members, m)
 	}
+	i, err = s.leave('}', i)
+	return members, i, err
+}
+
+func (s *scanner) member(i int, m *member, around []member) (next int, err error) {
+	name, escaped, err := s.text(i)
+	if err != nil {
+		return i, err
+	}
+	i, ok := s.expect(':', int(name.end)+1)
+	if !ok {
+		return i, ErrSyntax
+	}
+	m.name, m.mark = name, escapedName
+	if !escaped {
+		m.mark = markOf(name.of(s.data))
+	}
+	next, m.kind, err = s.value(i, around)
+	m.value = span{uint32(i), uint32(next)}
+	return next, err
 }
 
 // array appends the elements to into, when that is not nil.
-func (s *scanner) array(into *[]Value) error {
-	if err := s.enter(); err != nil {
-		return err
+func (s *scanner) array(i int, into *[]Value, around []member) (next int, err error) {
+	if i, err = s.enter(i); err != nil {
+		return i, err
 	}
-	defer func() { s.depth-- }()
-	s.space()
-	if s.peek() == ']' {
-		s.pos++
-		return nil
-	}
-	for {
-		v, err := s.value()
-		if err != nil {
-			return err
+	for more := s.peek(i) != ']'; more; i, more = s.expect(',', i) {
+		start, kind := i, Invalid
+		if i, kind, err = s.value(i, around); err != nil {
+			return i, err
 		}
 		if into != nil {
-			*into = append(*into, v)
+			*into = append(*into, Value{kind, s.data[start:i]})
 		}
-		if s.expect(',') {
-			continue
-		}
-		if s.peek() != ']' {
-			return ErrSyntax
-		}
-		s.pos++
-		return nil
 	}
+	return s.leave(']', i)
 }
 
-// text takes a string and returns it unescaped.
-func (s *scanner) text() ([]byte, error) {
-	if s.peek() != '"' {
-		return nil, ErrSyntax
+// text takes a string and returns where its inside is, and whether that must be unescaped.
+func (s *scanner) text(i int) (inside span, escaped bool, err error) {
+	if s.peek(i) != '"' {
+		return inside, false, ErrSyntax
 	}
-	s.pos++
-	start, escaped := s.pos, false
-	for {
-		// Nearly all bytes are plain ones: the loop over those is kept small.
-		i := s.pos
-		for i < len(s.data) && plain[s.data[i]] {
-			i++
-		}
-		s.pos = i
-		switch {
-		case i == len(s.data) || s.data[i] < 0x20:
-			return nil, ErrSyntax
-		case s.data[i] == '"':
-			s.pos++
-			text := s.data[start:i]
-			if escaped {
-				text = unescape(text)
+	i++
+	for start := i; ; {
+		i = s.plain(i)
+		switch s.peek(i) {
+		case '"':
+			return span{uint32(start), uint32(i)}, escaped, nil
+		case '\\':
+			escaped = true
+			if i, err = s.escape(i); err != nil {
+				return inside, false, err
 			}
-			return text, nil
-		}
-		escaped = true
-		if err := s.escape(); err != nil {
-			return nil, err
+		default:
+			return inside, false, ErrSyntax
 		}
 	}
 }
 
-// plain are the bytes of a string that neither end it, nor escape anything, nor are forbidden.
-var plain = func() (plain [256]bool) {
-	for c := range plain {
-		plain[c] = c >= 0x20 && c != '"' && c != '\\'
-	}
-	return plain
-}()
-
-func (s *scanner) escape() error {
-	if s.pos+1 >= len(s.data) {
-		return ErrSyntax
-	}
-	if s.data[s.pos+1] != 'u' {
-		if plainEscape(s.data[s.pos+1]) == 0 {
-			return ErrSyntax
+// plain passes over the bytes of a string that neither end it, nor escape anything, nor are forbidden: eight at a time, for
+// nearly all are, and this is the loop that sees most of a text.
+func (s *scanner) plain(i int) (next int) {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for i+8 <= len(s.data) {
+		d := s.data[i : i+8]
+		x := uint64(d[0]) | uint64(d[1])<<8 | uint64(d[2])<<16 | uint64(d[3])<<24 |
+			uint64(d[4])<<32 | uint64(d[5])<<40 | uint64(d[6])<<48 | uint64(d[7])<<56
+		// The high bit of the first byte that is below 0x20, or '"', or '\\', is set; those above it mean nothing, for a
+		// subtraction borrows. A byte over 0x7f is none of these.
+		found := (x - 0x20*ones | (x ^ '"'*ones - ones) | (x ^ '\\'*ones - ones)) &^ x & high
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
 		}
-		s.pos += 2
-		return nil
+		i += 8
 	}
-	r, size := escapedRune(s.data[s.pos:])
-	if size == 0 {
-		return ErrSyntax
+	for i < len(s.data) && s.data[i] >= 0x20 && s.data[i] != '"' && s.data[i] != '\\' {
+		i++
 	}
-	if r == loneSurrogate {
-		return ErrSurrogate
+	return i
+}
+
+func (s *scanner) escape(i int) (next int, err error) {
+	if s.peek(i+1) != 'u' {
+		if plainEscape(s.peek(i+1)) == 0 {
+			return i, ErrSyntax
+		}
+		return i + 2, nil
 	}
-	s.pos += size
-	return nil
+	r, size := escapedRune(s.data[i:])
+	switch {
+	case size == 0:
+		return i, ErrSyntax
+	case r == loneSurrogate:
+		return i, ErrSurrogate
+	}
+	return i + size, nil
 }
 
 // loneSurrogate is what escapedRune returns for half of a pair; it is no rune.
@@ -221,7 +213,7 @@ const loneSurrogate rune = -1
 
 // escapedRune reads \uXXXX, or two of them that make a pair, at the beginning of text, and returns how many
 // bytes that took: 0 when it is not there.
-func escapedRune(text []byte) (rune, int) {
+func escapedRune(text string) (rune, int) {
 	hi := hex4(text)
 	if hi < 0 {
 		return 0, 0
@@ -237,12 +229,12 @@ func escapedRune(text []byte) (rune, int) {
 }
 
 // hex4 reads one \uXXXX, or returns -1.
-func hex4(text []byte) rune {
+func hex4(text string) rune {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return -1
 	}
 	var r rune
-	for _, c := range text[2:6] {
+	for _, c := range []byte(text[2:6]) {
 		switch {
 		case '0' <= c && c <= '9':
 			c -= '0'
@@ -258,88 +250,89 @@ func hex4(text []byte) rune {
 	return r
 }
 
-func (s *scanner) number() error {
-	if s.peek() == '-' {
-		s.pos++
+func (s *scanner) number(i int) (next int, err error) {
+	if s.peek(i) == '-' {
+		i++
 	}
-	if s.peek() == '0' {
-		s.pos++
-	} else if !s.digits() {
-		return ErrSyntax
+	ok := true
+	if s.peek(i) == '0' {
+		i++
+	} else if i, ok = s.digits(i); !ok {
+		return i, ErrSyntax
 	}
-	if s.peek() == '.' {
-		s.pos++
-		if !s.digits() {
-			return ErrSyntax
+	if s.peek(i) == '.' {
+		if i, ok = s.digits(i + 1); !ok {
+			return i, ErrSyntax
 		}
 	}
-	if c := s.peek(); c == 'e' || c == 'E' {
-		s.pos++
-		if c := s.peek(); c == '+' || c == '-' {
-			s.pos++
+	if c := s.peek(i); c == 'e' || c == 'E' {
+		i++
+		if c := s.peek(i); c == '+' || c == '-' {
+			i++
 		}
-		if !s.digits() {
-			return ErrSyntax
+		if i, ok = s.digits(i); !ok {
+			return i, ErrSyntax
 		}
 	}
-	return nil
+	return i, nil
 }
 
-func (s *scanner) digits() bool {
-	start := s.pos
-	for c := s.peek(); '0' <= c && c <= '9'; c = s.peek() {
-		s.pos++
+// digits takes as many as there are, and reports whether there are any.
+func (s *scanner) digits(i int) (next int, ok bool) {
+	start := i
+	for i < len(s.data) && '0' <= s.data[i] && s.data[i] <= '9' {
+		i++
 	}
-	return s.pos > start
+	return i, i > start
 }
 
-func (s *scanner) literal(word string) error {
-	if !bytes.HasPrefix(s.data[s.pos:], []byte(word)) {
-		return ErrSyntax
+func (s *scanner) literal(i int, word string) (next int, err error) {
+	if !strings.HasPrefix(s.data[i:], word) {
+		return i, ErrSyntax
 	}
-	s.pos += len(word)
-	return nil
+	return i + len(word), nil
 }
 
-// names finds a name that one object has twice. Objects are small, so it compares pairwise at first; an object
-// with many members gets a map, which keeps the work linear.
+// names finds a name that one object has twice. Objects are small, so it compares pairwise at first. An object with many
+// members gets a map, which keeps the work linear, and so does one that escapes a name, which is then unescaped but once.
 type names struct {
-	count int
-	keys  [16]uint64 // see keyOf
-	few   [16][]byte
+	marks uint64 // of the names so far
 	many  map[string]struct{}
 }
 
-func (n *names) add(name []byte) bool {
-	if n.many == nil && n.count < len(n.few) {
-		key := keyOf(name)
-		for i, other := range n.keys[:n.count] {
-			if other == key && (len(name) < 8 || bytes.Equal(n.few[i], name)) {
-				return false
-			}
+const fewNames = 16
+
+// add reports whether m has another name than the members before it.
+func (n *names) add(text string, before []member, m *member) bool {
+	if n.many == nil && len(before) < fewNames && m.mark != escapedName {
+		if bit := uint64(1) << m.mark; n.marks&bit == 0 {
+			n.marks |= bit
+			return true
 		}
-		n.keys[n.count], n.few[n.count] = key, name
-		n.count++
-		return true
+		return !slices.ContainsFunc(before, func(other member) bool { return other.name.of(text) == m.name.of(text) })
 	}
 	if n.many == nil {
-		n.many = make(map[string]struct{}, 4*len(n.few))
-		for _, other := range n.few {
-			n.many[string(other)] = struct{}{}
+		n.many = make(map[string]struct{}, 4*fewNames)
+		for _, other := range before { // none of them is escaped
+			n.many[other.name.of(text)] = struct{}{}
 		}
 	}
-	if _, dup := n.many[string(name)]; dup {
+	name := m.nameIn(text)
+	if _, dup := n.many[name]; dup {
 		return false
 	}
-	n.many[string(name)] = struct{}{}
+	n.many[name] = struct{}{}
 	return true
 }
 
-// keyOf returns a number that equal names have in common. Of names with less than eight bytes no two others have one.
-func keyOf(name []byte) uint64 {
-	key := uint64(min(len(name), 8))
-	for _, c := range name[:min(len(name), 7)] {
-		key = key<<8 | uint64(c)
+// escapedName is the mark of a name that must be unescaped before it can be compared.
+const escapedName = 64
+
+// markOf returns a number below escapedName that equal names have in common, and most pairs of others have not: the usual
+// claims all have one of their own.
+func markOf(name string) byte {
+	if name == "" {
+		return 0
 	}
-	return key
+	return (byte(len(name)) + name[0] + name[len(name)/2] + 11*name[len(name)-1]) % escapedName
 }

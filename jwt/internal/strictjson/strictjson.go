@@ -10,7 +10,8 @@
 package strictjson
 
 import (
-	"bytes"
+	"iter"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,6 +31,7 @@ const (
 	ErrSurrogate Error = "has a lone surrogate in a string"
 	ErrDepth     Error = "is nested too deeply"
 	ErrMembers   Error = "has too many members"
+	ErrTooLong   Error = "is too long"
 )
 
 // Limits bounds a text before its meaning is looked at. Both must be positive.
@@ -52,61 +54,105 @@ const (
 	Null
 )
 
-// Value is one value of a text that was accepted. Raw aliases the input.
+// Value is one value of a text that was accepted. Raw is a part of that text.
 type Value struct {
 	Kind Kind
-	Raw  []byte
+	Raw  string
 }
 
-// Member is one member of an object. Name is unescaped and may alias the input.
-type Member struct {
-	Name []byte
-	Value
+// Members are those of an object that was accepted: its text, and where in it they are. The list has no pointers, so that
+// it costs the garbage collector nothing to keep many. The zero value is that of an object without members.
+type Members struct {
+	text string
+	list []member
 }
 
-// Parse accepts data as one JSON object and returns its members in order.
-// The result aliases data, which must not change while it is in use.
-func Parse(data []byte, lim Limits) ([]Member, error) {
-	if !utf8.Valid(data) {
-		return nil, ErrUTF8
+// span is a part of a text.
+type span struct{ start, end uint32 }
+
+func (sp span) of(text string) string { return text[sp.start:sp.end] }
+
+// member is where a member of an object is.
+type member struct {
+	name, value span // the name without its quotes
+	kind        Kind
+	mark        byte // see markOf; it spares most comparisons of names, for many claims have three letters
+}
+
+func (m *member) nameIn(text string) string {
+	if m.mark == escapedName {
+		return unescape(m.name.of(text))
 	}
-	s := scanner{data: data, limits: lim}
-	s.space()
-	if s.peek() != '{' {
-		return nil, ErrNotObject
+	return m.name.of(text)
+}
+
+// unescapesTo is for an escaped name. It looks at none that is too long: an escape writes a byte with six at the most, and
+// whoever sends a header could have long names unescaped for each one that is looked for.
+func (m *member) unescapesTo(name, text string) bool {
+	return int(m.name.end-m.name.start) <= 6*len(name) && unescape(m.name.of(text)) == name
+}
+
+func (m *member) valueIn(text string) Value { return Value{m.kind, m.value.of(text)} }
+
+// maxText is far more than any caller reads, so that a span can be small.
+const maxText = 16 << 20
+
+// Parse accepts text as one JSON object. What it returns shares the memory of text.
+func Parse(text string, lim Limits) (Members, error) {
+	if len(text) > maxText {
+		return Members{}, ErrTooLong
 	}
-	top := make([]Member, 0, min(12, 1+len(data)/16))
-	if err := s.object(&top); err != nil {
-		return nil, err
+	if !utf8.ValidString(text) {
+		return Members{}, ErrUTF8
 	}
-	s.space()
-	if s.pos != len(s.data) {
-		return nil, ErrTrailing
+	var few [24]member // most texts have fewer, those of the objects within included
+	s := scanner{data: text, limits: lim}
+	i := s.space(0)
+	if s.peek(i) != '{' {
+		return Members{}, ErrNotObject
 	}
-	return top, nil
+	members, i, err := s.object(i, few[:0])
+	if err != nil {
+		return Members{}, err
+	}
+	if s.space(i) != len(text) {
+		return Members{}, ErrTrailing
+	}
+	return Members{text, slices.Clone(members)}, nil
+}
+
+// Text returns the text of the object.
+func (m Members) Text() string { return m.text }
+
+// All returns the members in order, their names unescaped.
+func (m Members) All() iter.Seq2[string, Value] {
+	return func(yield func(string, Value) bool) {
+		for i := range m.list {
+			if one := &m.list[i]; !yield(one.nameIn(m.text), one.valueIn(m.text)) {
+				return
+			}
+		}
+	}
 }
 
 // Find returns the member with exactly this name.
-func Find(members []Member, name string) (Value, bool) {
-	for i := range members {
-		if string(members[i].Name) == name {
-			return members[i].Value, true
+func (m Members) Find(name string) (Value, bool) {
+	mark := markOf(name)
+	for i := range m.list {
+		if one := &m.list[i]; one.mark == mark && one.name.of(m.text) == name || one.mark == escapedName && one.unescapesTo(name, m.text) {
+			return one.valueIn(m.text), true
 		}
 	}
 	return Value{}, false
 }
 
-// Text returns the unescaped text of a string value, and false for a value of any other kind.
+// Text returns the unescaped text of a string value, and false for a value of any other kind. Without escapes it is a part
+// of Raw.
 func (v Value) Text() (string, bool) {
 	if v.Kind != String {
 		return "", false
 	}
-	return string(unescape(v.Raw[1 : len(v.Raw)-1])), true
-}
-
-// Is reports whether v is a string that is spelled without escapes and is exactly s. It allocates nothing.
-func (v Value) Is(s string) bool {
-	return v.Kind == String && len(v.Raw) == len(s)+2 && string(v.Raw[1:len(v.Raw)-1]) == s && !strings.Contains(s, `\`)
+	return unescape(v.Raw[1 : len(v.Raw)-1]), true
 }
 
 // Elements returns the values of an array that Parse accepted, and false for a value of any other kind.
@@ -114,19 +160,36 @@ func (v Value) Elements() ([]Value, bool) {
 	if v.Kind != Array {
 		return nil, false
 	}
-	// The text was accepted once already, so only where values begin and end is of interest.
-	s := scanner{data: v.Raw, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
 	var list []Value
-	if err := s.array(&list); err != nil {
+	if _, err := v.again().array(0, &list, nil); err != nil {
 		return nil, false
 	}
 	return list, true
 }
 
-// Members returns the members of an object that Parse accepted, and false for a value of any other kind.
-func (v Value) Members() ([]Member, bool) {
-	if v.Kind != Object {
+// Strings returns the texts of an array of strings that Parse accepted, and false for a value of any other kind.
+func (v Value) Strings() ([]string, bool) {
+	if v.Kind != Array {
 		return nil, false
+	}
+	s := v.again()
+	list := make([]string, 0, min(16, 1+strings.Count(v.Raw, ",")))
+	i := s.space(1)
+	for more := s.peek(i) != ']'; more; i, more = s.expect(',', i) {
+		inside, _, err := s.text(i)
+		if err != nil { // it is no string
+			return nil, false
+		}
+		list = append(list, unescape(inside.of(v.Raw)))
+		i = int(inside.end) + 1
+	}
+	return list, true
+}
+
+// Members returns the members of an object that Parse accepted, and false for a value of any other kind.
+func (v Value) Members() (Members, bool) {
+	if v.Kind != Object {
+		return Members{}, false
 	}
 	members, err := Parse(v.Raw, Limits{Depth: len(v.Raw), Members: len(v.Raw)})
 	return members, err == nil
@@ -137,32 +200,33 @@ func (v Value) Member(name string) (Value, bool) {
 	if v.Kind != Object {
 		return Value{}, false
 	}
-	s := scanner{data: v.Raw, pos: 1, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
-	for s.space(); s.peek() == '"'; s.space() {
-		got, err := s.text()
-		if err != nil || !s.expect(':') {
+	s := v.again()
+	i := s.space(1)
+	for more := s.peek(i) != '}'; more; i, more = s.expect(',', i) {
+		var m member
+		var err error
+		if i, err = s.member(i, &m, nil); err != nil {
 			break
 		}
-		member, err := s.value()
-		if err != nil {
-			break
+		if m.nameIn(v.Raw) == name {
+			return m.valueIn(v.Raw), true
 		}
-		if string(got) == name {
-			return member, true
-		}
-		s.expect(',')
 	}
 	return Value{}, false
 }
 
+// again returns a scanner for a value that was accepted once already, so that only where its parts are is of interest.
+func (v Value) again() *scanner {
+	return &scanner{data: v.Raw, limits: Limits{Depth: len(v.Raw), Members: len(v.Raw)}}
+}
+
 // unescape expects the inside of a string that was accepted. Without a backslash it returns text itself.
-func unescape(text []byte) []byte {
-	i := bytes.IndexByte(text, '\\')
+func unescape(text string) string {
+	i := strings.IndexByte(text, '\\')
 	if i < 0 {
 		return text
 	}
-	out := make([]byte, i, len(text))
-	copy(out, text)
+	out := append(make([]byte, 0, len(text)), text[:i]...)
 	for i < len(text) {
 		c := text[i]
 		if c != '\\' {
@@ -179,7 +243,7 @@ func unescape(text []byte) []byte {
 		out = append(out, plainEscape(text[i+1]))
 		i += 2
 	}
-	return out
+	return string(out)
 }
 
 // plainEscape returns the byte that a backslash and c stand for, or 0 when c is no escape.

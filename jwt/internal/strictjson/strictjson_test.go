@@ -41,8 +41,9 @@ func TestParse(t *testing.T) {
 		{`{"a":-}`, strictjson.ErrSyntax}, {`{"a":+1}`, strictjson.ErrSyntax}, {`{"a":tru}`, strictjson.ErrSyntax}, {`{"a":nulL}`, strictjson.ErrSyntax}, {`{"a":True}`, strictjson.ErrSyntax},
 		{`{"a":"`, strictjson.ErrSyntax}, {`{"a":"\`, strictjson.ErrSyntax}, {`{"a":"\"`, strictjson.ErrSyntax}, {`{"a":"\u12"}`, strictjson.ErrSyntax}, {`{"a":"\u12g4"}`, strictjson.ErrSyntax},
 		{`{"a":"\U0041"}`, strictjson.ErrSyntax}, {"{\"a\":\"\n\"}", strictjson.ErrSyntax}, {"{\"a\":\"\x1f\"}", strictjson.ErrSyntax}, {"{\v}", strictjson.ErrSyntax}, {`{"a":1 /**/}`, strictjson.ErrSyntax},
+		{strings.Repeat(" ", 16<<20-2) + "{}", nil}, {strings.Repeat(" ", 16<<20-1) + "{}", strictjson.ErrTooLong},
 	} {
-		if _, err := strictjson.Parse([]byte(tt.text), limits); !errors.Is(err, tt.want) {
+		if _, err := strictjson.Parse(tt.text, limits); !errors.Is(err, tt.want) {
 			t.Errorf("%.80q: got %v, want %v", tt.text, err, tt.want)
 		}
 	}
@@ -50,12 +51,12 @@ func TestParse(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	t.Parallel()
-	members, err := strictjson.Parse([]byte(`{"s":"a\u00e9\ud83d\ude00\n\/","l":[1,"x",[2]],"o":{"k":"v"},"n":-1.5}`), strictjson.Limits{Depth: 9, Members: 9})
+	members, err := strictjson.Parse(`{"s":"a\u00e9\ud83d\ude00\n\/","l":[1,"x",[2]],"o":{"k":"v"},"n":-1.5}`, strictjson.Limits{Depth: 9, Members: 9})
 	if err != nil {
 		t.Fatal(err)
 	}
 	find := func(name string) strictjson.Value {
-		v, ok := strictjson.Find(members, name)
+		v, ok := members.Find(name)
 		if !ok {
 			t.Fatalf("no %s", name)
 		}
@@ -67,21 +68,27 @@ func TestValues(t *testing.T) {
 	list, ok := find("l").Elements()
 	var raw []string
 	for _, v := range list {
-		raw = append(raw, string(v.Raw))
+		raw = append(raw, v.Raw)
 	}
 	if diff := cmp.Diff([]string{"1", `"x"`, "[2]"}, raw); !ok || diff != "" {
 		t.Error(diff)
 	}
 	inner, ok := find("o").Members()
-	if v, found := strictjson.Find(inner, "k"); !ok || !found || string(v.Raw) != `"v"` {
+	if v, found := inner.Find("k"); !ok || !found || v.Raw != `"v"` {
 		t.Errorf("%v", inner)
 	}
+	escaped, err := strictjson.Parse(`{"\u0073\ud83d\ude00":1,"\u0061\u0062":2,"\/":3}`, strictjson.Limits{Depth: 9, Members: 9})
+	for name, want := range map[string]string{"s\U0001f600": "1", "ab": "2", "/": "3", "a": "", "abc": "", `\/`: ""} {
+		if v, ok := escaped.Find(name); err != nil || v.Raw != want || ok != (want != "") {
+			t.Errorf("%q is %q, %v, %v", name, v.Raw, ok, err)
+		}
+	}
 	for _, name := range []string{"S", "", "\u017f"} {
-		if _, ok := strictjson.Find(members, name); ok {
+		if _, ok := members.Find(name); ok {
 			t.Errorf("%q is found", name)
 		}
 	}
-	if v, found := find("o").Member("k"); !found || string(v.Raw) != `"v"` {
+	if v, found := find("o").Member("k"); !found || v.Raw != `"v"` {
 		t.Errorf("%q, %v", v.Raw, found)
 	}
 	for _, name := range []string{"K", "", "v"} {
