@@ -16,13 +16,13 @@ import (
 	"github.com/countersign-auth/countersign/passport/bearer"
 )
 
-// guarded is somebody else's API, behind the guard of a bearer.Remote.
-type guarded struct {
+// guardedAPI is somebody else's API, behind the guard of a bearer.Remote.
+type guardedAPI struct {
 	*httptest.Server
 	api *bearer.Remote
 }
 
-func guardAPI(t *testing.T, cfg bearer.Config) *guarded {
+func guardAPI(t *testing.T, cfg bearer.Config) *guardedAPI {
 	t.Helper()
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	api, err := bearer.New(cfg)
@@ -36,13 +36,13 @@ func guardAPI(t *testing.T, cfg bearer.Config) *guarded {
 	}))
 	mux.Handle("DELETE /orders", api.Guard().Require(passport.RequireRole("admin")).Handler(http.NotFoundHandler()))
 	mux.Handle("PUT /orders", api.Guard().Require(passport.RequireFresh(time.Hour)).Handler(http.NotFoundHandler()))
-	g := &guarded{httptest.NewServer(mux), api}
+	g := &guardedAPI{httptest.NewServer(mux), api}
 	t.Cleanup(g.Close)
 	return g
 }
 
 // ask returns the status and the body.
-func (g *guarded) ask(t *testing.T, method, token string) (int, string) {
+func (g *guardedAPI) ask(t *testing.T, method, token string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, g.URL+"/orders", nil)
 	if err != nil {
@@ -62,7 +62,7 @@ func (g *guarded) ask(t *testing.T, method, token string) (int, string) {
 }
 
 // becomes waits for a status.
-func (g *guarded) becomes(t *testing.T, token string, want int) {
+func (g *guardedAPI) becomes(t *testing.T, token string, want int) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 		got, body := g.ask(t, http.MethodGet, token)
@@ -181,7 +181,7 @@ func TestGuardEnds(t *testing.T) {
 	for range 3 {
 		g.becomes(t, token, http.StatusOK)
 	}
-	if _, err := s.App.Sessions.EndAll(t.Context(), id, func(u *store.User) { u.DisabledAt = s.Clock.Now() }); err != nil {
+	if _, err := s.App.Sessions.EndAll(t.Context(), id, func(u *store.User) error { u.DisabledAt = s.Clock.Now(); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	g.becomes(t, token, http.StatusUnauthorized)
@@ -210,13 +210,13 @@ func TestGuardOutlivesServer(t *testing.T) {
 	if res := s.Do(t, s.Request(t, http.MethodPost, "/logout", "", "Authorization: Bearer "+ended)); res.Status != http.StatusNoContent {
 		t.Fatal(res.Body)
 	}
-	for _, g := range []*guarded{strict, open} {
+	for _, g := range []*guardedAPI{strict, open} {
 		g.becomes(t, ended, http.StatusUnauthorized)
 		g.becomes(t, token, http.StatusOK)
 	}
 	d.shut()
 	fresh := s.LogIn(t, "mike@example.com") // which no guard has in its cache
-	for _, g := range []*guarded{strict, open} {
+	for _, g := range []*guardedAPI{strict, open} {
 		if status, body := g.ask(t, http.MethodGet, fresh); status != http.StatusOK {
 			t.Errorf("at once: %d %s", status, body)
 		}
@@ -228,7 +228,7 @@ func TestGuardOutlivesServer(t *testing.T) {
 	if status, body := open.ask(t, http.MethodGet, fresh); status != http.StatusOK {
 		t.Errorf("failing open: %d %s", status, body)
 	}
-	for _, g := range []*guarded{strict, open} {
+	for _, g := range []*guardedAPI{strict, open} {
 		if status, body := g.ask(t, http.MethodGet, ended); status != http.StatusUnauthorized {
 			t.Errorf("a session that is known to have ended: %d %s", status, body)
 		}
