@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings what the tests use beyond Go, where this user may: Node with npm packages, Chromium, PostgreSQL, PgBouncer, a MongoDB
-# server, nginx, Caddy, a C compiler for -race.
+# server, nginx, Caddy, Python with PyJWT, a C compiler for -race.
 # What cannot be had is said here by name; the tests that need it skip by name, and fail when CI=true.
 set -u
 cd "$(dirname "$0")/.."
@@ -12,7 +12,9 @@ command -v gcc >/dev/null || absent+=(gcc libc6-dev)
 postgres() { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1
 server() { command -v "$1" || ls "/usr/sbin/$1"; } >/dev/null 2>&1
 servers=(pgbouncer nginx caddy)
+pyjwt() { python3 -I -c 'import jwt, cryptography' || /usr/bin/python3 -I -c 'import jwt, cryptography'; } >/dev/null 2>&1
 postgres || absent+=(postgresql)
+pyjwt || absent+=(python3 python3-jwt python3-cryptography)
 for name in "${servers[@]}"; do
   server "$name" || absent+=("$name")
 done
@@ -28,6 +30,7 @@ fi
 for tool in node npm chromium gcc; do
   command -v "$tool" >/dev/null || echo "test-deps: MISSING $tool; tests that need it will skip"
 done
+pyjwt || echo "test-deps: MISSING python3-jwt; tests that need it will skip"
 postgres || echo "test-deps: MISSING postgresql; tests that need it will skip"
 for name in "${servers[@]}"; do
   server "$name" || echo "test-deps: MISSING $name; tests that need it will skip"

@@ -1,5 +1,5 @@
-// Package need finds what some tests use beyond Go: Node with its packages, Chromium, PostgreSQL, PgBouncer, a MongoDB
-// server, nginx, Caddy.
+// Package need finds what some tests use beyond Go: Node with its packages, Python with PyJWT, Chromium, PostgreSQL,
+// PgBouncer, a MongoDB server, nginx, Caddy.
 //
 // A test whose tool is missing is skipped by name, with the command that would bring it. With CI=true in the
 // environment a missing tool is a failure, so that CI cannot be green by skipping.
@@ -27,6 +27,18 @@ func Node(t testing.TB) string {
 		missing(t, "the npm packages of internal/testkit/node")
 	}
 	return dir
+}
+
+// Python returns the path of a Python that has PyJWT, with the package that it needs for signatures.
+func Python(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"python3", "/usr/bin/python3"} { // the one in the path need not be Debian's, which has Debian's packages
+		if path, err := exec.LookPath(name); err == nil && exec.Command(path, "-I", "-c", "import jwt, cryptography").Run() == nil {
+			return path
+		}
+	}
+	missing(t, "python3 with python3-jwt and python3-cryptography")
+	return ""
 }
 
 // Chromium returns the path of a Chromium or Chrome binary.
