@@ -1,10 +1,12 @@
 package strictjson_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -45,6 +47,33 @@ func TestParse(t *testing.T) {
 	} {
 		if _, err := strictjson.Parse(tt.text, limits); !errors.Is(err, tt.want) {
 			t.Errorf("%.80q: got %v, want %v", tt.text, err, tt.want)
+		}
+	}
+}
+
+// TestEveryByteOfAString puts every byte at every place of a string, in the part that is passed over eight bytes at a time and in
+// the rest. encoding/json takes the same, but for invalid UTF-8.
+func TestEveryByteOfAString(t *testing.T) {
+	t.Parallel()
+	for length := range 20 {
+		inside := []byte(strings.Repeat("a", length))
+		for at := range inside {
+			for c := range 256 {
+				inside[at] = byte(c)
+				text := `{"` + string(inside) + `":"` + string(inside) + `"}`
+				var want map[string]string
+				wantOK := json.Unmarshal([]byte(text), &want) == nil && utf8.ValidString(text)
+				members, err := strictjson.Parse(text, strictjson.Limits{Depth: 1, Members: 1})
+				if (err == nil) != wantOK {
+					t.Fatalf("%q: %v", text, err)
+				}
+				for name, v := range members.All() {
+					if got, _ := v.Text(); got != want[name] {
+						t.Fatalf("%q is read as %q", text, got)
+					}
+				}
+			}
+			inside[at] = 'a'
 		}
 	}
 }
