@@ -46,7 +46,7 @@ type Config struct {
 	Extract Extractor
 	// Realm is the realm of the challenge; empty leaves it out.
 	Realm string
-	// Leeway is by how much this clock and the server's may differ when a token's times are compared. Zero means none; at
+	// Leeway is by how much this clock and the server's may differ when a token's times are compared. 0 means 30 seconds; at
 	// most a minute.
 	Leeway time.Duration
 	// Client asks the server; its redirects are not followed. Nil means one of its own.
@@ -136,6 +136,9 @@ func (c *Config) complete() error {
 		}
 	}
 	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.Leeway == 0 {
+		c.Leeway = defaultLeeway
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
