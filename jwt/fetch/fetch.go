@@ -8,7 +8,6 @@
 package fetch
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -164,18 +163,14 @@ func (s *Source) body(res *http.Response) ([]byte, error) {
 	if res.ContentLength > most {
 		return nil, errTooLong
 	}
-	var b bytes.Buffer
-	if res.ContentLength > 0 {
-		b.Grow(int(res.ContentLength) + bytes.MinRead)
-	}
-	n, err := b.ReadFrom(io.LimitReader(res.Body, most+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
 	switch {
 	case err != nil:
 		return nil, err
-	case n > most:
+	case int64(len(body)) > most:
 		return nil, errTooLong
 	}
-	return b.Bytes(), nil
+	return body, nil
 }
 
 var errTooLong = errors.New("the answer is longer than allowed")

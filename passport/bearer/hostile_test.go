@@ -44,8 +44,9 @@ func TestHostileRequests(t *testing.T) {
 			})
 			t.Run("everywhere", func(t *testing.T) {
 				t.Parallel()
-				target.Query, target.Cookie = "access_token", "token"
-				send(t, target, v, bearer.Options{Extract: bearer.First(bearer.Header(), bearer.Query("access_token"), bearer.Cookie("token"))})
+				everywhere := target
+				everywhere.Query, everywhere.Cookie = "access_token", "token"
+				send(t, everywhere, v, bearer.Options{Extract: bearer.First(bearer.Header(), bearer.Query("access_token"), bearer.Cookie("token"))})
 			})
 		})
 	}
