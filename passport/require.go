@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -74,7 +75,7 @@ func RequireRole(roles ...string) Requirement {
 }
 
 // clockSkew is by how much the clock of who says when a user logged in may be ahead.
-const clockSkew = time.Minute
+const clockSkew = 30 * time.Second
 
 // RequireFresh asks for a login that is at most maxAge ago. The answer to a user whose login is longer ago, or for whom nobody
 // says when it was, is 401 insufficient_user_authentication with the challenge of RFC 9470, section 3: a new login helps, a
@@ -125,23 +126,42 @@ func (g *Guard[U]) Require(requirements ...Requirement) *Guard[U] {
 	return &stricter
 }
 
+// Check returns nil for a user who meets r at that time. Otherwise it is the answer, a [problem.Error] with the status 401 or
+// 403 and a challenge of that realm; a user who cannot tell what is asked, and the zero Requirement, are a technical fault. It
+// is for those who find users without a guard.
+func (r Requirement) Check(user any, realm string, now time.Time) error {
+	if r.refuse == nil {
+		return errors.New("passport: the zero requirement")
+	}
+	unmet, ok := r.refuse(user, realm, now)
+	switch {
+	case !ok: // of an interface type one finds out when a user comes
+		return fmt.Errorf("passport: the user has no method %s, which a requirement asks", r.needs)
+	case unmet != nil:
+		return unmet
+	}
+	return nil
+}
+
 // demand refuses a success whose user does not meet a requirement.
 func (g *Guard[U]) demand(res *Result[U]) error {
 	now := g.opt.now()
 	for i := range g.requirements {
-		unmet, ok := g.requirements[i].refuse(res.Identity.User, g.opt.Realm, now)
-		name := res.Identity.Strategy
-		switch {
-		case !ok: // users of an interface type are looked at one by one
-			*res = Result[U]{CredentialInURL: res.CredentialInURL}
-			return fault(name, fmt.Errorf("its user has no method %s, which a requirement asks", g.requirements[i].needs))
-		case unmet != nil:
-			*res = Result[U]{
-				Kind: Failed, Problem: unmet, Failures: []NamedFailure{{name, Failure{Problem: unmet}}},
-				CredentialInURL: res.CredentialInURL, account: res.account,
-			}
-			return nil
+		err := g.requirements[i].Check(res.Identity.User, g.opt.Realm, now)
+		if err == nil {
+			continue
 		}
+		name := res.Identity.Strategy
+		refused := Result[U]{CredentialInURL: res.CredentialInURL}
+		unmet := problem.From(err)
+		if unmet.Status >= 500 {
+			*res = refused
+			return fault(name, err)
+		}
+		refused.Kind, refused.Problem, refused.account = Failed, unmet, res.account
+		refused.Failures = []NamedFailure{{name, Failure{Problem: unmet}}}
+		*res = refused
+		return nil
 	}
 	return nil
 }

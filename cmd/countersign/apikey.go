@@ -11,16 +11,12 @@ import (
 
 	"github.com/countersign-auth/countersign/internal/apikey"
 	"github.com/countersign-auth/countersign/internal/app"
-	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
 func apikeyCommand(w *world) *cobra.Command {
 	return group("apikey", "Make, list and revoke API keys", apikeyCreate(w), apikeyList(w), apikeyRevoke(w))
 }
-
-// byCLI is who makes and revokes keys here.
-func byCLI() apikey.By { return apikey.By{Actor: audit.CLI} }
 
 func apikeyCreate(w *world) *cobra.Command {
 	var wish apikey.Wish
@@ -44,7 +40,7 @@ given here and without the user's roles. The scope admin opens the routes of adm
 		if err != nil {
 			return err
 		}
-		key, secret, err := a.APIKeys.Create(cmd.Context(), u.ID, wish, byCLI())
+		key, secret, err := a.APIKeys.Create(cmd.Context(), u.ID, wish, byCommand)
 		switch {
 		case errors.Is(err, apikey.ErrTooMany):
 			return fmt.Errorf("%s has %d API keys, which is as many as a user may have: `countersign apikey revoke` ends one", u.Email, apikey.MaxPerUser)
@@ -127,7 +123,7 @@ func apikeyRevoke(w *world) *cobra.Command {
 		if all {
 			return revokeAll(cmd, a, u)
 		}
-		err = a.APIKeys.Revoke(cmd.Context(), u.ID, args[1], byCLI())
+		err = a.APIKeys.Revoke(cmd.Context(), u.ID, args[1], byCommand)
 		if errors.Is(err, apikey.ErrNotFound) { // without what was given: it may be a whole key
 			return fmt.Errorf("%s has no API key of this id: `countersign apikey list` shows all", u.Email)
 		}
@@ -145,7 +141,7 @@ func revokeAll(cmd *cobra.Command, a *app.App, u store.User) error {
 		return err
 	}
 	for _, k := range keys {
-		if err := a.APIKeys.Revoke(cmd.Context(), u.ID, k.ID, byCLI()); err != nil && !errors.Is(err, apikey.ErrNotFound) {
+		if err := a.APIKeys.Revoke(cmd.Context(), u.ID, k.ID, byCommand); err != nil && !errors.Is(err, apikey.ErrNotFound) {
 			return err
 		}
 	}

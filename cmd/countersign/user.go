@@ -136,7 +136,7 @@ func findUser(ctx context.Context, users store.Users, name string) (u store.User
 }
 
 // byCommand is who changes users here.
-var byCommand = admin.By{Actor: audit.CLI}
+var byCommand = audit.By{Actor: audit.CLI}
 
 // change makes a change to a user of that id or address.
 func change(cmd *cobra.Command, a *app.App, name string, ch admin.Change) (store.User, error) {

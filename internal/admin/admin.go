@@ -41,17 +41,6 @@ type Service struct{ Config }
 // New returns a Service.
 func New(cfg Config) *Service { return &Service{cfg} }
 
-// By is who does something: Actor as [store.Event] has it, and the address of the client and the number of the request,
-// if there is one.
-type By struct{ Actor, Client, RequestID string }
-
-// event returns an event of what was done to a user.
-func (by By) event(kind, reason, userID string) store.Event {
-	return store.Event{
-		Kind: kind, Result: audit.OK, Reason: reason, UserID: userID, Actor: by.Actor, Client: by.Client, RequestID: by.RequestID,
-	}
-}
-
 // byOperator is the reason in events of what users can do themselves.
 const byOperator = "operator"
 
@@ -108,7 +97,7 @@ type Change struct {
 
 // Change makes the change, all of it at once, and returns the user as it is then. The error is ErrVersion, a
 // [withpassword.InvalidError], or that of ch.Roles, and then nothing is changed.
-func (s *Service) Change(ctx context.Context, by By, id string, ch Change) (store.User, error) {
+func (s *Service) Change(ctx context.Context, by audit.By, id string, ch Change) (store.User, error) {
 	if wrong := account.CheckData("admin_data", ch.AdminData); len(wrong) > 0 {
 		return store.User{}, &withpassword.InvalidError{Fields: wrong}
 	}
@@ -125,7 +114,7 @@ func (s *Service) Change(ctx context.Context, by By, id string, ch Change) (stor
 		after, err = s.edit(ctx, id, edit)
 	}
 	if after.ID != "" {
-		s.Audit.Done(ctx, by.changes(before, after)...)
+		s.Audit.Done(ctx, changes(by, before, after)...)
 	}
 	return after, err
 }
@@ -177,53 +166,53 @@ func (s *Service) edit(ctx context.Context, id string, f func(*store.User) error
 }
 
 // changes returns an event of each thing that has become another.
-func (by By) changes(before, after store.User) (events []store.Event) {
+func changes(by audit.By, before, after store.User) (events []store.Event) {
 	switch {
 	case before.Disabled() == after.Disabled():
 	case after.Disabled():
-		events = append(events, by.event("user_disabled", "", after.ID))
+		events = append(events, by.Event("user_disabled", "", after.ID))
 	default:
-		events = append(events, by.event("user_enabled", "", after.ID))
+		events = append(events, by.Event("user_enabled", "", after.ID))
 	}
 	for _, role := range after.Roles {
 		if !slices.Contains(before.Roles, role) {
-			events = append(events, by.event("role_added", role, after.ID))
+			events = append(events, by.Event("role_added", role, after.ID))
 		}
 	}
 	for _, role := range before.Roles {
 		if !slices.Contains(after.Roles, role) {
-			events = append(events, by.event("role_removed", role, after.ID))
+			events = append(events, by.Event("role_removed", role, after.ID))
 		}
 	}
 	if string(before.AdminData) != string(after.AdminData) {
-		events = append(events, by.event("admin_data_changed", "", after.ID))
+		events = append(events, by.Event("admin_data_changed", "", after.ID))
 	}
 	return events
 }
 
 // Delete deletes a user with all that belongs to it, sessions and tokens included.
-func (s *Service) Delete(ctx context.Context, by By, id string) error {
+func (s *Service) Delete(ctx context.Context, by audit.By, id string) error {
 	if err := s.Sessions.Delete(ctx, id); err != nil {
 		return err
 	}
-	s.Audit.Done(ctx, by.event("user_deleted", byOperator, id))
+	s.Audit.Done(ctx, by.Event("user_deleted", byOperator, id))
 	return nil
 }
 
 // EndSession ends a session of a user, with all its tokens. [store.ErrNotFound] says that the user has no such session.
-func (s *Service) EndSession(ctx context.Context, by By, userID, id string) error {
+func (s *Service) EndSession(ctx context.Context, by audit.By, userID, id string) error {
 	if err := s.Sessions.End(ctx, userID, store.Which{Only: id}); err != nil {
 		return err
 	}
-	s.Audit.Done(ctx, by.event("session", byOperator, userID))
+	s.Audit.Done(ctx, by.Event("session", byOperator, userID))
 	return nil
 }
 
 // EndSessions ends all that a user has of sessions and tokens, and what logins are about to make.
-func (s *Service) EndSessions(ctx context.Context, by By, userID string) error {
+func (s *Service) EndSessions(ctx context.Context, by audit.By, userID string) error {
 	if _, err := s.Sessions.EndAll(ctx, userID, nil); err != nil {
 		return err
 	}
-	s.Audit.Done(ctx, by.event("session", byOperator+"_all", userID))
+	s.Audit.Done(ctx, by.Event("session", byOperator+"_all", userID))
 	return nil
 }

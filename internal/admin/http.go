@@ -18,9 +18,6 @@ import (
 	"github.com/countersign-auth/countersign/problem"
 )
 
-// Scope is the scope of an API key that opens the routes.
-const Scope = "admin"
-
 // HTTP is what the routes need beside the service.
 type HTTP struct {
 	Log *slog.Logger
@@ -45,7 +42,7 @@ const (
 
 // Routes adds /admin/api/users and what is below it.
 func (s *Service) Routes(rt *api.Router, cfg HTTP) {
-	cfg.Guard = cfg.Guard.Require(passport.RequireScope(Scope))
+	cfg.Guard = cfg.Guard.Require(passport.RequireScope(apikey.AdminScope))
 	h := &handler{cfg, s}
 	add := func(reason string, op api.Operation, run operation) {
 		op.Tag, op.Key, op.AnyID = tag, true, true
@@ -97,7 +94,7 @@ type operation func(c *call) (answer any, err error)
 // call is a request of somebody whose key opens the routes.
 type call struct {
 	*http.Request
-	by By
+	by audit.By
 	// status is that of the answer; zero means 200.
 	status int
 	// concerns is the id of the user concerned, once there is known to be one.
@@ -132,7 +129,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request) (*call, error) {
 		return nil, err
 	}
 	client := session.ClientOf(w, r, h.Proxies)
-	by := By{Client: client.Addr, RequestID: client.RequestID}
+	by := audit.By{Client: client.Addr, RequestID: client.RequestID}
 	if res.Kind != passport.Succeeded {
 		h.service.Audit.Refused(store.Event{Kind: "admin", Reason: res.Problem.Code, Client: by.Client, RequestID: by.RequestID})
 		return nil, res.Problem
@@ -144,7 +141,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request) (*call, error) {
 // record writes the event of a call whose outcome is err, and returns what it is answered with. What was only read is not
 // given out without a trace, and what was done is not denied.
 func (h *handler) record(c *call, reason string, err error) error {
-	event := c.by.event("admin", reason, c.concerns)
+	event := c.by.Event("admin", reason, c.concerns)
 	if err != nil {
 		event.Result = audit.Failed
 		err = h.explain(err)

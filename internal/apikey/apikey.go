@@ -89,14 +89,6 @@ func (s *Service) Close() {
 	s.writes.Wait()
 }
 
-// By is who makes or revokes a key, for the audit log.
-type By struct {
-	// Actor is as in [store.Event]: empty for the owner, who may give fewer scopes than others.
-	Actor string
-	// Client and RequestID are those of the request; empty when there is none.
-	Client, RequestID string
-}
-
 // Wish is a key that is to be made.
 type Wish struct {
 	// Name tells the owner which key it is.
@@ -118,9 +110,10 @@ type Key struct {
 	LastUsedAt time.Time
 }
 
-// Create makes a key and returns its text too, which nobody can read again. It returns an [InvalidError] for what cannot be
+// Create makes a key and returns its text too, which nobody can read again. The owner, whose Actor is empty, may give fewer scopes
+// than others. It returns an [InvalidError] for what cannot be
 // wished, ErrTooMany, and ErrNotFound when the owner is not there.
-func (s *Service) Create(ctx context.Context, ownerID string, w Wish, by By) (Key, apikey.Key, error) {
+func (s *Service) Create(ctx context.Context, ownerID string, w Wish, by audit.By) (Key, apikey.Key, error) {
 	w, err := s.check(w, by)
 	if err != nil {
 		return Key{}, apikey.Key{}, err
@@ -179,7 +172,7 @@ func (s *Service) List(ctx context.Context, ownerID string) ([]Key, error) {
 }
 
 // Revoke ends a key of a user at once. It returns ErrNotFound when the user has no such key.
-func (s *Service) Revoke(ctx context.Context, ownerID, id string, by By) error {
+func (s *Service) Revoke(ctx context.Context, ownerID, id string, by audit.By) error {
 	err := s.Store.DeleteCredential(ctx, store.Credential{UserID: ownerID, Method: Method, Key: id})
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrNotFound
@@ -192,9 +185,8 @@ func (s *Service) Revoke(ctx context.Context, ownerID, id string, by By) error {
 }
 
 // event tells of a key, whose id stands where other events have the fingerprint of an address.
-func event(reason, ownerID, id string, by By) store.Event {
-	return store.Event{
-		Kind: Method, Result: audit.OK, Reason: reason, UserID: ownerID, Actor: by.Actor, Subject: id, Method: Method,
-		Client: by.Client, RequestID: by.RequestID,
-	}
+func event(reason, ownerID, id string, by audit.By) store.Event {
+	e := by.Event(Method, reason, ownerID)
+	e.Subject, e.Method = id, Method
+	return e
 }

@@ -69,7 +69,7 @@ func TestUseWaitsForNobody(t *testing.T) {
 	t.Parallel()
 	slow := &slowStore{Store: openHere(t), begun: make(chan struct{}, 100), let: make(chan struct{})}
 	s := service(t, slow, time.Now)
-	_, key, err := s.Create(t.Context(), "mike", apikey.Wish{Name: "x"}, apikey.By{Actor: audit.CLI})
+	_, key, err := s.Create(t.Context(), "mike", apikey.Wish{Name: "x"}, audit.By{Actor: audit.CLI})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,17 +93,17 @@ func TestCreateBySomebodyElse(t *testing.T) {
 	s := service(t, openHere(t), time.Now, "orders:read")
 	w := apikey.Wish{Name: "x", Scopes: []string{"admin"}}
 	var invalid *apikey.InvalidError
-	if _, _, err := s.Create(t.Context(), "mike", w, apikey.By{}); !errors.As(err, &invalid) || len(invalid.Fields) != 1 || invalid.Fields[0].Name != "scopes" {
+	if _, _, err := s.Create(t.Context(), "mike", w, audit.By{}); !errors.As(err, &invalid) || len(invalid.Fields) != 1 || invalid.Fields[0].Name != "scopes" {
 		t.Errorf("the owner gives admin: %v", err)
 	}
-	_, key, err := s.Create(t.Context(), "mike", w, apikey.By{Actor: audit.CLI})
+	_, key, err := s.Create(t.Context(), "mike", w, audit.By{Actor: audit.CLI})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if res := ask(t, s, key.Reveal()); res.Kind != passport.Succeeded || !res.Identity.User.HasScope("admin") || len(res.Identity.User.Roles) != 0 {
 		t.Errorf("%+v", res)
 	}
-	if _, _, err := s.Create(t.Context(), "nobody", apikey.Wish{Name: "x"}, apikey.By{}); !errors.Is(err, apikey.ErrNotFound) {
+	if _, _, err := s.Create(t.Context(), "nobody", apikey.Wish{Name: "x"}, audit.By{}); !errors.Is(err, apikey.ErrNotFound) {
 		t.Errorf("a key of nobody: %v", err)
 	}
 }
@@ -113,7 +113,7 @@ func TestDamagedRecord(t *testing.T) {
 	t.Parallel()
 	db := openHere(t)
 	s := service(t, db, time.Now)
-	k, key, err := s.Create(t.Context(), "mike", apikey.Wish{Name: "x"}, apikey.By{})
+	k, key, err := s.Create(t.Context(), "mike", apikey.Wish{Name: "x"}, audit.By{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/problem"
@@ -150,9 +151,9 @@ func (h *handler) revoke(w http.ResponseWriter, r *http.Request, holder *token.H
 	return nil
 }
 
-func (h *handler) by(w http.ResponseWriter, r *http.Request) By {
+func (h *handler) by(w http.ResponseWriter, r *http.Request) audit.By {
 	client := session.ClientOf(w, r, h.service.Proxies)
-	return By{Client: client.Addr, RequestID: client.RequestID}
+	return audit.By{Client: client.Addr, RequestID: client.RequestID}
 }
 
 // explain says what a client may know of err.

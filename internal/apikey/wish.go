@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/problem"
 )
 
@@ -68,7 +69,7 @@ var outOfRange = problem.Field{
 }
 
 // check returns a wish as it is kept.
-func (s *Service) check(w Wish, by By) (Wish, error) {
+func (s *Service) check(w Wish, by audit.By) (Wish, error) {
 	var invalid InvalidError
 	bad := func(field, code, format string, args ...any) {
 		invalid.Fields = append(invalid.Fields, problem.Field{Name: field, Code: code, Detail: fmt.Sprintf(format, args...)})

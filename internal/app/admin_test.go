@@ -19,7 +19,7 @@ func TestAdministrationByRealKeys(t *testing.T) {
 	s := testkit.Start(t)
 	owner := s.SignUp(t, "backend@example.com")
 	key := func(scopes ...string) (id, text string) {
-		made, secret, err := s.App.APIKeys.Create(t.Context(), owner, apikey.Wish{Name: "test", Scopes: scopes}, apikey.By{Actor: audit.CLI})
+		made, secret, err := s.App.APIKeys.Create(t.Context(), owner, apikey.Wish{Name: "test", Scopes: scopes}, audit.By{Actor: audit.CLI})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -174,6 +174,7 @@ func TestForwardAuthSendsBrowsersToLogIn(t *testing.T) {
 		{"/auth/login", "GET", "evil.example", "/a", "Accept: text/html", 302, "/auth/login?return_to=%2Fa"},
 		{"/auth/login", "GET", "app.example.com", "/" + strings.Repeat("a", 3000), "Accept: text/html", 302, "https://app.example.com/auth/login"},
 		{"/auth/login", "GET", "app.example.com", "/auth/login", "Accept: text/html", 401, ""},
+		{"https://app.example.com/in?x=1", "GET", "app.example.com", "/in", "Accept: text/html", 401, ""},
 		{"/auth/login", "GET", "app.example.com", "/a", "Sec-Fetch-Mode: cors|Accept: text/html", 401, ""},
 		{"/auth/login", "GET", "app.example.com", "/a", "Accept: application/json", 401, ""},
 		{"/auth/login", "POST", "app.example.com", "/a", "Sec-Fetch-Mode: navigate", 401, ""},

@@ -29,6 +29,21 @@ const (
 	Refused = "refused"
 )
 
+// By is who does something. Its zero value is the user concerned, of whom no more is known.
+type By struct {
+	// Actor is as in [store.Event].
+	Actor string
+	// Client and RequestID are those of the request; empty when there is none.
+	Client, RequestID string
+}
+
+// Event returns an event of what was done to a user.
+func (by By) Event(kind, reason, userID string) store.Event {
+	return store.Event{
+		Kind: kind, Result: OK, Reason: reason, UserID: userID, Actor: by.Actor, Client: by.Client, RequestID: by.RequestID,
+	}
+}
+
 // CLI is the actor of what was done on the command line of the server.
 const CLI = "cli"
 

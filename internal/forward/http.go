@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -91,13 +90,6 @@ func (h *Handler) Routes(rt *api.Router) *api.Mount {
 	return &api.Mount{Path: mount, Handler: h}
 }
 
-// The codes of answers to a caller who is known and not enough, as package passport and RFC 6750 and RFC 9470 name them.
-const (
-	codeRole  = "insufficient_role"
-	codeScope = "insufficient_scope"
-	codeFresh = "insufficient_user_authentication"
-)
-
 var (
 	errUntrusted = problem.New(http.StatusForbidden, "untrusted_proxy",
 		"Only the proxies that trusted_proxies lists are answered here.")
@@ -115,7 +107,6 @@ var (
 	errCrossOrigin = problem.New(http.StatusForbidden, "cross_origin",
 		"This request comes with a cookie from a page of another origin.")
 	errSeveral = problem.New(http.StatusBadRequest, "invalid_request", "The request has more than one token; send exactly one.")
-	errRole    = problem.New(http.StatusForbidden, codeRole, "This needs a role that the user does not have.")
 )
 
 var (
@@ -197,40 +188,23 @@ func (h *Handler) crosses(r *http.Request, q *request) bool {
 // meet returns the answer to a caller who does not meet what the rules demand. That of a role or a scope goes first: a new
 // login would not help.
 func (h *Handler) meet(found []Match, who *caller) error {
-	var fresh time.Duration
+	now := h.Now()
 	for _, m := range found {
-		if len(m.Rule.Roles) > 0 && !slices.ContainsFunc(m.Rule.Roles, who.HasRole) {
-			return errRole
-		}
-		if slices.ContainsFunc(m.Rule.Scopes, func(scope string) bool { return !who.HasScope(scope) }) {
-			return h.errScope(m.Rule.Scopes)
-		}
-		if m.Rule.Fresh > 0 && (fresh == 0 || m.Rule.Fresh < fresh) {
-			fresh = m.Rule.Fresh
+		for i := range m.Rule.demands {
+			if err := m.Rule.demands[i].Check(&who.Principal, h.Realm, now); err != nil {
+				return err
+			}
 		}
 	}
-	if fresh == 0 {
-		return nil
+	for _, m := range found {
+		if m.Rule.Fresh == 0 {
+			continue
+		}
+		if err := m.Rule.fresh.Check(&who.Principal, h.Realm, now); err != nil {
+			return err
+		}
 	}
-	if age := h.Now().Sub(who.AuthTime); !who.AuthTime.IsZero() && age <= fresh && age >= -token.Leeway {
-		return nil
-	}
-	return h.errFresh(fresh)
-}
-
-func (h *Handler) errScope(scopes []string) error {
-	const detail = "This needs a scope that the credentials do not have."
-	challenge := problem.BearerError(h.Realm, codeScope, detail)
-	challenge.Params = append(challenge.Params, problem.Param{Name: "scope", Value: strings.Join(scopes, " ")})
-	return problem.New(http.StatusForbidden, codeScope, detail).WithChallenges(challenge)
-}
-
-// errFresh asks for a login with the challenge of RFC 9470, section 3.
-func (h *Handler) errFresh(fresh time.Duration) error {
-	const detail = "This needs a login of a short while ago. Log in again."
-	challenge := problem.BearerError(h.Realm, codeFresh, detail)
-	challenge.Params = append(challenge.Params, problem.Param{Name: "max_age", Value: strconv.Itoa(int(fresh.Seconds()))})
-	return problem.New(http.StatusUnauthorized, codeFresh, detail).WithChallenges(challenge)
+	return nil
 }
 
 // refuse answers what may not pass. Without a q the request could not be read.
@@ -258,7 +232,7 @@ func (h *Handler) isForLogin(r *http.Request, q *request) bool {
 	if h.LoginURL == "" || q.method != http.MethodGet && q.method != http.MethodHead || h.carried(r).byHand() {
 		return false
 	}
-	if path, _, _ := strings.Cut(h.LoginURL, "?"); path == q.path.exact {
+	if page, _, _ := strings.Cut(h.LoginURL, "?"); page == q.path.exact || page == q.origin()+q.path.exact {
 		return false
 	}
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {

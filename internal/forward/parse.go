@@ -77,6 +77,9 @@ func Parse(text []byte) (*Rules, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
+	for i := range s.rules {
+		s.rules[i].require()
+	}
 	return s, nil
 }
 

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/countersign-auth/countersign/passport"
 )
 
 // Rules say who may send which requests. They do not change, and may be used by many goroutines.
@@ -39,6 +41,21 @@ type Rule struct {
 
 	hosts              hosts
 	exact, loose, bare pattern
+	demands            []passport.Requirement // of Roles and Scopes
+	fresh              passport.Requirement   // of Fresh, if that is not zero
+}
+
+// require makes requirements of what the rule demands.
+func (r *Rule) require() {
+	if len(r.Roles) > 0 {
+		r.demands = append(r.demands, passport.RequireRole(r.Roles...))
+	}
+	if len(r.Scopes) > 0 {
+		r.demands = append(r.demands, passport.RequireScope(r.Scopes...))
+	}
+	if r.Fresh > 0 {
+		r.fresh = passport.RequireFresh(r.Fresh)
+	}
 }
 
 // Match is a rule that a request matches. One that is not Exact is matched but for its spelling.

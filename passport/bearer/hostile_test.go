@@ -1,12 +1,14 @@
 package bearer_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/testkit/hostile"
 	"github.com/countersign-auth/countersign/jwt"
+	"github.com/countersign-auth/countersign/passport"
 	"github.com/countersign-auth/countersign/passport/bearer"
 )
 
@@ -49,6 +51,22 @@ func TestHostileRequests(t *testing.T) {
 				send(t, everywhere, v, bearer.Options{Extract: bearer.First(bearer.Header(), bearer.Query("access_token"), bearer.Cookie("token"))})
 			})
 		})
+	}
+}
+
+// The same, to an API that knows no more than its issuer, whose keys it fetches.
+func TestHostileRequestsToARemote(t *testing.T) {
+	t.Parallel()
+	s := newIssuerServer(t)
+	api := newRemote(t, bearer.Config{Issuer: s.URL})
+	good := s.token("u1", func(c *jwt.Claims) { c.ID = "1" })
+	comesTo(t, api, good, http.StatusOK)
+	guard := api.Guard().HandlerFunc(func(http.ResponseWriter, *http.Request, passport.Identity[*passport.Principal]) {})
+	server := httptest.NewServer(guard)
+	t.Cleanup(server.Close)
+	hostile.Run(t, hostile.Target{Addr: server.Listener.Addr().String(), Path: "/user/profile", Good: good, Key: s.key})
+	if n := s.keysAsked.Load(); n > 2 {
+		t.Errorf("all these had the keys fetched %d times", n)
 	}
 }
 

@@ -2,10 +2,7 @@ package bearer
 
 import (
 	"context"
-	"encoding/json"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/passport"
@@ -17,7 +14,9 @@ func principalOf(_ context.Context, t *jwt.Token) (*passport.Principal, bool, er
 	if t.Subject == "" || named && id != t.Subject {
 		return nil, false, nil
 	}
-	p := &passport.Principal{ID: t.Subject, Roles: words(t, "roles"), AuthTime: authTime(t)}
+	p := &passport.Principal{ID: t.Subject}
+	p.Roles, _ = t.Strings("roles")
+	p.AuthTime, _ = t.Time("auth_time")
 	if p.Email, named = t.String("user", "email"); !named {
 		p.Email, _ = t.String("email")
 	}
@@ -27,33 +26,7 @@ func principalOf(_ context.Context, t *jwt.Token) (*passport.Principal, bool, er
 	} else if scope, ok := t.String("scp"); ok {
 		p.Scopes = strings.Fields(scope)
 	} else {
-		p.Scopes = words(t, "scp")
+		p.Scopes, _ = t.Strings("scp")
 	}
 	return p, true, nil
-}
-
-// words returns a claim that is a list of strings; nil when it is not.
-func words(t *jwt.Token, claim string) []string {
-	raw, ok := t.Claim(claim)
-	if !ok {
-		return nil
-	}
-	var list []string
-	if json.Unmarshal(raw, &list) != nil {
-		return nil
-	}
-	return list
-}
-
-// authTime returns the claim auth_time, in seconds since 1970; the zero time when nobody says.
-func authTime(t *jwt.Token) time.Time {
-	raw, ok := t.Claim("auth_time")
-	if !ok {
-		return time.Time{}
-	}
-	seconds, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil || seconds <= 0 {
-		return time.Time{}
-	}
-	return time.Unix(seconds, 0).UTC()
 }

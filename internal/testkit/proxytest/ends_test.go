@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/apikey"
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/testkit"
 	"github.com/countersign-auth/countersign/internal/testkit/proxytest"
 )
@@ -167,7 +168,7 @@ func (s *stage) logout(t *testing.T, p *proxytest.Proxy) {
 
 // keys uses an API key, which has a scope and no role, and ends with its owner's wish.
 func (s *stage) keys(t *testing.T, p *proxytest.Proxy) {
-	made, key, err := s.server.App.APIKeys.Create(t.Context(), s.user, apikey.Wish{Name: "reports", Scopes: []string{"reports"}}, apikey.By{Actor: "cli"})
+	made, key, err := s.server.App.APIKeys.Create(t.Context(), s.user, apikey.Wish{Name: "reports", Scopes: []string{"reports"}}, audit.By{Actor: audit.CLI})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +197,7 @@ func (s *stage) keys(t *testing.T, p *proxytest.Proxy) {
 			t.Errorf("%s: %v", c.line, got.Header)
 		}
 	}
-	if err := s.server.App.APIKeys.Revoke(t.Context(), s.user, made.ID, apikey.By{Actor: "cli"}); err != nil {
+	if err := s.server.App.APIKeys.Revoke(t.Context(), s.user, made.ID, audit.By{Actor: audit.CLI}); err != nil {
 		t.Fatal(err)
 	}
 	if a := ask(t, p, proxytest.APIHost, "GET /reports/1", "X-API-Key: "+text); a.Status != http.StatusUnauthorized {
