@@ -101,6 +101,37 @@ func TestRemoteRefuses(t *testing.T) {
 	}
 }
 
+// TestLeeway has clocks that differ by less and by more than they may.
+func TestLeeway(t *testing.T) {
+	t.Parallel()
+	s := newIssuerServer(t)
+	notBefore := func(in time.Duration) func(*jwt.Claims) {
+		return func(c *jwt.Claims) { c.NotBefore = time.Now().Add(in) }
+	}
+	expired := func(ago time.Duration) func(*jwt.Claims) {
+		return func(c *jwt.Claims) {
+			c.IssuedAt, c.ExpiresAt = time.Now().Add(-time.Hour), time.Now().Add(-ago)
+		}
+	}
+	for _, tt := range []struct {
+		leeway time.Duration
+		change func(*jwt.Claims)
+		want   int
+	}{
+		{0, notBefore(20 * time.Second), http.StatusOK},
+		{0, notBefore(45 * time.Second), http.StatusUnauthorized},
+		{0, expired(10 * time.Second), http.StatusOK},
+		{0, expired(31 * time.Second), http.StatusUnauthorized},
+		{time.Minute, notBefore(45 * time.Second), http.StatusOK},
+		{time.Second, expired(10 * time.Second), http.StatusUnauthorized},
+	} {
+		r := newRemote(t, bearer.Config{Issuer: s.URL, Leeway: tt.leeway})
+		if w := answerTo(r, s.token("alice", tt.change)); w.Code != tt.want {
+			t.Errorf("with a leeway of %v: %d, not %d: %s", tt.leeway, w.Code, tt.want, w.Body)
+		}
+	}
+}
+
 func TestRemoteContract(t *testing.T) {
 	t.Parallel()
 	s, hanging := newIssuerServer(t), newIssuerServer(t)
