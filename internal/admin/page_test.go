@@ -101,3 +101,39 @@ func TestHostileQueries(t *testing.T) {
 		}
 	}
 }
+
+// FuzzListQuery has lists asked for by whatever a query may be: each is a page or is refused, and a page's cursor goes on.
+func FuzzListQuery(f *testing.F) {
+	for _, seed := range []string{"limit=1", "prefix=mi&limit=1", "after=aXg", "prefix=m&after=YW1pa2VAZXhhbXBsZS5jb20", "prefix=%EF%BC%AD", "after=aQA", "limit=01", "after=aXj_"} {
+		f.Add(seed)
+	}
+	server, routes := start(f)
+	for i := range 5 {
+		add(f, server, fmt.Sprint("x", i), fmt.Sprintf("mike+%d@example.com", i))
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		if strings.ContainsFunc(query, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '#' }) {
+			t.Skip("no client sends it so")
+		}
+		req := routes.Request(t, "GET", users, "", adminKey)
+		req.URL.RawQuery = query
+		res := routes.Do(t, req)
+		var page struct{ Next string }
+		switch {
+		case res.Status == http.StatusBadRequest && res.Code() == "invalid_query":
+			return
+		case res.Status != http.StatusOK || json.Unmarshal([]byte(res.Body), &page) != nil:
+			t.Fatalf("%q: %d %s", query, res.Status, res.Body)
+		case page.Next == "":
+			return
+		}
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatalf("%q is taken: %v", query, err)
+		}
+		values.Set("after", page.Next)
+		if next := do(t, routes, "GET", users+"?"+values.Encode(), ""); next.Status != http.StatusOK || next.Body == res.Body {
+			t.Fatalf("%q, and then: %d %s", query, next.Status, next.Body)
+		}
+	})
+}

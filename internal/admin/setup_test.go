@@ -24,7 +24,7 @@ const (
 var scopes = map[string][]string{"key-of-admin": {"other", "admin"}, "key-of-reader": {"read", "administration", "Admin"}}
 
 // start runs a server, and one with the routes of administration over the same services.
-func start(t *testing.T, settings ...string) (server, routes *testkit.Server) {
+func start(t testing.TB, settings ...string) (server, routes *testkit.Server) {
 	t.Helper()
 	server = testkit.Start(t, settings...)
 	keys := passport.StrategyFunc[*passport.Principal](func(r *http.Request) (passport.Outcome[*passport.Principal], error) {
@@ -60,7 +60,7 @@ func start(t *testing.T, settings ...string) (server, routes *testkit.Server) {
 }
 
 // do sends a request with the key that opens the routes.
-func do(t *testing.T, s *testkit.Server, method, path, body string) *testkit.Response {
+func do(t testing.TB, s *testkit.Server, method, path, body string) *testkit.Response {
 	t.Helper()
 	return s.Do(t, s.Request(t, method, path, body, adminKey, "Content-Type: application/json"))
 }
@@ -83,7 +83,7 @@ func events(t *testing.T, s *testkit.Server, kind string) (lines []string) {
 }
 
 // add writes a user who is as imported.
-func add(t *testing.T, s *testkit.Server, id, email string) {
+func add(t testing.TB, s *testkit.Server, id, email string) {
 	t.Helper()
 	at := s.Clock.Now()
 	u := store.User{ID: id, Email: email, EmailKey: strings.ToLower(email), Epoch: "epoch of " + id, CreatedAt: at, UpdatedAt: at, Version: 1}
