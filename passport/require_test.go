@@ -1,6 +1,7 @@
 package passport_test
 
 import (
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -55,6 +56,7 @@ func TestRequire(t *testing.T) {
 		"stale by a second":           {user(10*time.Minute + time.Second), []passport.Requirement{fresh}, 401, "insufficient_user_authentication", ""},
 		"a clock that is a bit ahead": {user(-30 * time.Second), []passport.Requirement{fresh}, 200, "", ""},
 		"a login in the future":       {user(-time.Hour), []passport.Requirement{fresh}, 401, "insufficient_user_authentication", ""},
+		"nobody says when, ever":      {&passport.Principal{ID: "1"}, []passport.Requirement{passport.RequireFresh(math.MaxInt64)}, 401, "insufficient_user_authentication", ""},
 		"nobody says when":            {&passport.Principal{ID: "1"}, []passport.Requirement{fresh}, 401, "insufficient_user_authentication", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
