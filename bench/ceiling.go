@@ -40,7 +40,11 @@ func (b *bench) ceiling(ctx context.Context) (section, error) {
 	if err := b.runPairs(ctx, pairs); err != nil {
 		return nil, err
 	}
-	return newCeilingReport(b.options, pairs), nil
+	return newPairsReport(pairsReport{
+		options: b.options, pairs: pairs, title: "The profile route and its ceiling", ceiling: "ceiling",
+		about: "GET /user/profile with the token in the header, beside the same http.Server and middleware around a handler that writes a " +
+			"constant answer of that length.",
+	}), nil
 }
 
 // runPairs loads all pairs in each round.

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,7 +22,11 @@ func (b *bench) forwardAuth(ctx context.Context) (section, error) {
 	if err := b.runPairs(ctx, pairs); err != nil {
 		return nil, err
 	}
-	return newForwardReport(b.options, pairs), nil
+	return newPairsReport(pairsReport{
+		options: b.options, pairs: pairs, title: "Forward auth through nginx", ceiling: "bare handler",
+		about: "nginx with the files of examples/nginx, which asks Countersign about each request, beside the same nginx that asks a bare " +
+			"net/http handler. nginx, whom it asks and the site behind share a core, and their CPU time is added up.",
+	}), nil
 }
 
 func (b *bench) proxyPairs(ctx context.Context) ([]*pair, error) {
@@ -120,40 +122,4 @@ func (b *bench) nginx(ctx context.Context, name string, guard, site *instance) (
 	}
 	i.counts = []*process{guard.process, site.process}
 	return i, nil
-}
-
-type forwardReport struct {
-	options
-	pairs []*pair
-	targets
-}
-
-func newForwardReport(o options, pairs []*pair) *forwardReport {
-	r := &forwardReport{options: o, pairs: pairs}
-	for _, p := range pairs {
-		rate, cpu := medianOf(p.rounds, pairSample.ofRate), medianOf(p.rounds, pairSample.ofCPU)
-		r.promise(rate >= p.atLeast, "%s: %.3f of the requests a second; at least %.2f wanted", p.label, rate, p.atLeast)
-		r.promise(cpu >= p.atLeast, "%s: %.3f by the CPU time a request; at least %.2f wanted", p.label, cpu, p.atLeast)
-	}
-	return r
-}
-
-func (r *forwardReport) write(w io.Writer) error {
-	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "## Forward auth through nginx\n\nnginx with the files of examples/nginx, which asks Countersign about each request, beside the same nginx "+
-		"that asks a bare net/http handler. nginx, whom it asks and the site behind share a core, and their CPU time is added up. Median of %d rounds of %v, %d connections by wrk; ratios are of rounds. %s\n\n",
-		r.rounds, r.duration, r.connections, r.where())
-	tableHead(out, "row", "req/s", "bare handler", "ratio", "least to most", "CPU a request", "bare handler", "ratio", "least to most")
-	for _, p := range r.pairs {
-		rates, cpus := valuesOf(p.rounds, pairSample.ofRate), valuesOf(p.rounds, pairSample.ofCPU)
-		tableRow(out, p.label,
-			thousands(medianOf(p.rounds, func(s pairSample) float64 { return s.ours.perSecond })),
-			thousands(medianOf(p.rounds, func(s pairSample) float64 { return s.ceiling.perSecond })),
-			fmt.Sprintf("%.3f", median(rates)), spread(rates),
-			micros(medianOf(p.rounds, func(s pairSample) time.Duration { return s.ours.perRequest() })),
-			micros(medianOf(p.rounds, func(s pairSample) time.Duration { return s.ceiling.perRequest() })),
-			fmt.Sprintf("%.3f", median(cpus)), spread(cpus))
-	}
-	r.targets.write(out)
-	return out.Flush()
 }

@@ -8,31 +8,34 @@ import (
 	"time"
 )
 
-type ceilingReport struct {
+// A pairsReport is the table of what was compared with its ceiling.
+type pairsReport struct {
 	options
-	pairs []*pair
+	title   string
+	about   string // what was compared with what
+	ceiling string // what the ceiling is called in the table
+	pairs   []*pair
 	targets
 }
 
-func newCeilingReport(o options, pairs []*pair) *ceilingReport {
-	r := &ceilingReport{options: o, pairs: pairs}
-	for _, p := range pairs {
+// newPairsReport judges the pairs of which something is wanted.
+func newPairsReport(r pairsReport) *pairsReport {
+	for _, p := range r.pairs {
 		if p.atLeast == 0 {
 			continue
 		}
 		rate, cpu := medianOf(p.rounds, pairSample.ofRate), medianOf(p.rounds, pairSample.ofCPU)
-		r.promise(rate >= p.atLeast, "%s: %.3f of the ceiling's requests a second; at least %.2f wanted", p.label, rate, p.atLeast)
-		r.promise(cpu >= p.atLeast, "%s: %.3f by the server's CPU time a request; at least %.2f wanted", p.label, cpu, p.atLeast)
+		r.promise(rate >= p.atLeast, "%s: %.3f of the requests a second; at least %.2f wanted", p.label, rate, p.atLeast)
+		r.promise(cpu >= p.atLeast, "%s: %.3f by the CPU time a request; at least %.2f wanted", p.label, cpu, p.atLeast)
 	}
-	return r
+	return &r
 }
 
-func (r *ceilingReport) write(w io.Writer) error {
+func (r *pairsReport) write(w io.Writer) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "## The profile route and its ceiling\n\nGET /user/profile with the token in the header, beside the same http.Server and middleware "+
-		"around a handler that writes a constant answer of that length. Median of %d rounds of %v, %d connections by wrk; ratios are of rounds. %s\n\n",
-		r.rounds, r.duration, r.connections, r.where())
-	tableHead(out, "row", "req/s", "ceiling", "ratio", "least to most", "CPU a request", "ceiling", "ratio", "least to most")
+	fmt.Fprintf(out, "## %s\n\n%s Median of %d rounds of %v, %d connections by wrk; ratios are of rounds. %s\n\n",
+		r.title, r.about, r.rounds, r.duration, r.connections, r.where())
+	tableHead(out, "row", "req/s", r.ceiling, "ratio", "least to most", "CPU a request", r.ceiling, "ratio", "least to most")
 	for _, p := range r.pairs {
 		rates, cpus := valuesOf(p.rounds, pairSample.ofRate), valuesOf(p.rounds, pairSample.ofCPU)
 		tableRow(out, p.label,
