@@ -37,21 +37,18 @@ func TestWhatCommandsEndStaysEnded(t *testing.T) {
 }
 
 // countersign runs a command, which must do well.
-func countersign(t *testing.T, env []string, stdin string, args ...string) {
+func countersign(t *testing.T, env []string, stdin string, args ...string) (output string) {
 	t.Helper()
-	var out bytes.Buffer
-	if code := run(context.Background(), world{args: args, env: env, stdin: strings.NewReader(stdin), stdout: &out, stderr: &out}); code != exitOK {
-		t.Fatalf("%v: %d\n%s", args, code, &out)
+	var out, log bytes.Buffer
+	if code := run(context.Background(), world{args: args, env: env, stdin: strings.NewReader(stdin), stdout: &out, stderr: &log}); code != exitOK {
+		t.Fatalf("%v: %d\n%s%s", args, code, &out, &log)
 	}
+	return out.String()
 }
 
-// checkRevocations has three commands end tokens that live for six hours.
-func checkRevocations(t *testing.T, env []string) {
+// opened has use work with an App of these settings, and closes it.
+func opened(t *testing.T, env []string, use func(*app.App)) {
 	t.Helper()
-	countersign(t, env, "", "user", "sessions", "mike@example.com", "--end-all")
-	countersign(t, env, "", "user", "disable", "mike@example.com")
-	countersign(t, env, "", "user", "delete", "mike@example.com", "--yes")
-
 	cfg, _, err := config.Load(config.Sources{Environ: env})
 	if err != nil {
 		t.Fatal(err)
@@ -65,32 +62,35 @@ func checkRevocations(t *testing.T, env []string) {
 			t.Error(err)
 		}
 	}()
-	revoked, err := a.Store.Revocations(t.Context(), 0, 100)
-	if err != nil || len(revoked) != 3 {
-		t.Fatalf("%v (%v)", revoked, err)
-	}
-	for _, r := range revoked {
-		if left := time.Until(r.ExpiresAt); left < 6*time.Hour || left > 7*time.Hour {
-			t.Errorf("a revocation ends at %v", r.ExpiresAt)
+	use(a)
+}
+
+// checkRevocations has three commands end tokens that live for six hours.
+func checkRevocations(t *testing.T, env []string) {
+	t.Helper()
+	countersign(t, env, "", "user", "sessions", "mike@example.com", "--end-all")
+	countersign(t, env, "", "user", "disable", "mike@example.com")
+	countersign(t, env, "", "user", "delete", "mike@example.com", "--yes")
+
+	opened(t, env, func(a *app.App) {
+		revoked, err := a.Store.Revocations(t.Context(), 0, 100)
+		if err != nil || len(revoked) != 3 {
+			t.Fatalf("%v (%v)", revoked, err)
 		}
-	}
+		for _, r := range revoked {
+			if left := time.Until(r.ExpiresAt); left < 6*time.Hour || left > 7*time.Hour {
+				t.Errorf("a revocation ends at %v", r.ExpiresAt)
+			}
+		}
+	})
 }
 
 // serveOnce makes a server with these settings ready, and ends it.
 func serveOnce(t *testing.T, env []string) {
 	t.Helper()
-	cfg, _, err := config.Load(config.Sources{Environ: env})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := app.Open(t.Context(), cfg, cfg.Listen, slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.Server(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if err := a.Close(); err != nil {
-		t.Error(err)
-	}
+	opened(t, env, func(a *app.App) {
+		if _, err := a.Server(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
