@@ -61,6 +61,18 @@ func configureCaddy(dir, bin, addr string, s Servers) (argv []string, err error)
 	return []string{bin, "run", "--adapter", "caddyfile", "--config", file}, nil
 }
 
+// configureTraefik is ConfigureNginx for Traefik.
+func configureTraefik(dir, bin, addr string, s Servers) (argv []string, err error) {
+	guarded, file := filepath.Join(dir, "guarded.yaml"), filepath.Join(dir, "traefik.yaml")
+	if err := adapt("traefik/traefik.yaml", file, ":443", addr, "      tls: {}\n", "", "filename: guarded.yaml", "filename: "+guarded); err != nil {
+		return nil, err
+	}
+	if err := adapt("traefik/guarded.yaml", guarded, append(s.behind(), "/etc/traefik/", dir+"/")...); err != nil {
+		return nil, err
+	}
+	return []string{bin, "--configFile=" + file}, nil
+}
+
 // adapt copies an example with these changes, each a text and what takes its place. An example that has not got what is to
 // be changed is an error: it would be another one that is tested.
 func adapt(example, to string, changes ...string) error {

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package proxytest runs nginx and Caddy with the very files of examples/, before the servers of a test. Neither needs
+// Package proxytest runs nginx, Caddy and Traefik with the very files of examples/, before the servers of a test. None needs
 // root.
 package proxytest
 
@@ -34,6 +34,12 @@ func Nginx(t testing.TB, s Servers) *Proxy {
 func Caddy(t testing.TB, s Servers) *Proxy {
 	t.Helper()
 	return start(t, need.Caddy(t), s, configureCaddy)
+}
+
+// Traefik runs that program, which no package of Debian brings, before these servers until the test ends.
+func Traefik(t testing.TB, bin string, s Servers) *Proxy {
+	t.Helper()
+	return start(t, bin, s, configureTraefik)
 }
 
 // AccessLog returns what nginx has logged of requests so far.

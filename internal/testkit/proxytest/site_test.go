@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,6 +69,9 @@ func newStage(t *testing.T) *stage {
 	s := &stage{server: testkit.Start(t, "trusted_proxies=127.0.0.1", "rules_file="+rules, "login_url=https://app.example.com/login", "limits.insecure_disabled=true", "jwt.access_ttl=1h")}
 	behind := proxytest.Servers{Countersign: s.server.Addr, API: site(t, "api"), App: site(t, "app")}
 	s.proxies = map[string]*proxytest.Proxy{"nginx": proxytest.Nginx(t, behind), "caddy": proxytest.Caddy(t, behind)}
+	if bin := os.Getenv("COUNTERSIGN_TEST_TRAEFIK"); bin != "" { // not one of the tools that the tests need
+		s.proxies["traefik"] = proxytest.Traefik(t, bin, behind)
+	}
 	s.target = s.server.Target(t)
 	s.target.Host, s.target.Path, s.target.Query, s.target.Plain = proxytest.APIHost, "/orders/7", "", true
 	s.user = s.server.Profile(t, s.target.Good).Get("user", "_id")
@@ -88,10 +92,10 @@ func newStage(t *testing.T) *stage {
 
 // each runs f as a parallel subtest before each proxy.
 func (s *stage) each(t *testing.T, name string, f func(t *testing.T, p *proxytest.Proxy)) {
-	for _, proxy := range []string{"nginx", "caddy"} {
+	for proxy, p := range s.proxies {
 		t.Run(name+"/"+proxy, func(t *testing.T) {
 			t.Parallel()
-			f(t, s.proxies[proxy])
+			f(t, p)
 		})
 	}
 }
