@@ -24,10 +24,11 @@ func TestOrders(t *testing.T) {
 	})
 }
 
-// answerErrors is how gin has handlers fail: they add to the errors of the context, and a middleware before them answers.
+// answerErrors is how gin has handlers fail: they add to the errors of the context, and a middleware before them answers. It
+// leaves alone what was aborted, for that has its answer.
 func answerErrors(c *gin.Context) {
 	c.Next()
-	if len(c.Errors) > 0 {
+	if len(c.Errors) > 0 && !c.IsAborted() {
 		c.JSON(http.StatusTeapot, gin.H{"error": c.Errors.Last().Error()})
 	}
 }
