@@ -23,6 +23,7 @@ lint: ## Check the form of the code
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'gofmt would change these'; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	@for module in examples/*/go.mod; do (cd $$(dirname $$module) && go vet ./... && go run $(STATICCHECK) ./...) || exit 1; done
 
 fuzz: ## Fuzz each parser for FUZZTIME (3s)
 	scripts/fuzz.sh $(FUZZTIME)
@@ -32,3 +33,4 @@ bench: ## Compare with the Express app and plain Go, side by side (needs node, w
 
 vuln: ## Look for known vulnerabilities (needs the network)
 	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+	@for module in examples/*/go.mod; do (cd $$(dirname $$module) && go run golang.org/x/vuln/cmd/govulncheck@latest ./...) || exit 1; done
