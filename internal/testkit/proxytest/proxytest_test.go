@@ -162,7 +162,7 @@ func (s *stage) identity(t *testing.T, p *proxytest.Proxy) {
 func (s *stage) spoofed(t *testing.T, p *proxytest.Proxy) {
 	for _, name := range []string{"X-User-Id", "X-User-Email", "X-User-Roles", "X-User-Scopes", "X-User-Assertion", "x-user-id", "X_User_Id", "X_USER_ROLES", "X-User_Roles", "X_User-Id",
 		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "X-Request-Id"} {
-		for _, line := range []string{"GET /orders/7", "GET /status", "HEAD /orders/7"} {
+		for _, line := range []string{"GET /orders/7", "GET /status", "HEAD /orders/7", "GET /status?for=nginx"} {
 			for _, headers := range [][]string{{name + ": forged"}, {name + ": forged", name + ": forged"}, {name + ": forged", bearer(s.target.Good)}, {"Connection: " + name, bearer(s.target.Good)},
 				{name + ": forged", "Connection: X-User-Id, X-User-Roles, X-Forwarded-For", bearer(s.target.Good)}} {
 				a := ask(t, p, proxytest.APIHost, line, headers...)
