@@ -46,6 +46,14 @@ func TestForwardAuthOfHeadersThatAreWrong(t *testing.T) {
 		{forwarded + "|X-User_roles: root", 403, "header_not_plain"},
 		{forwarded + "|X_HTTP_Method_Override: DELETE", 403, "header_not_plain"},
 		{forwarded + "|X_Other: 1", 200, ""},
+		{forwarded + "|X.User-Id: root", 403, "header_not_plain"}, // as PHP reads it
+		{forwarded + "|x-user.roles: root", 403, "header_not_plain"},
+		{forwarded + "|X.HTTP.Method.Override: DELETE", 403, "header_not_plain"},
+		{forwarded + "|X.Forwarded-For: 10.0.0.1", 403, "header_not_plain"},
+		{forwarded + "|SCRIPT_NAME: /a", 403, "header_not_plain"}, // as Gunicorn reads it
+		{forwarded + "|PATH_INFO: /a", 403, "header_not_plain"},
+		{forwarded + "|Script-Name: /a", 200, ""},
+		{forwarded + "|X.Other: 1", 200, ""},
 		{forwarded + "|X-Original-URL: /public", 403, "header_not_plain"},
 		{forwarded + "|X-Rewrite-URL: /a|X-Rewrite-URL: /public", 403, "header_not_plain"},
 		{forwarded + "|X_Original_URL: /a", 403, "header_not_plain"},

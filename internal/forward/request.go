@@ -151,22 +151,32 @@ func redirects(h http.Header, q *request) bool {
 	return false
 }
 
-// hasDisguise reports whether there is a header whose name, with underscores for hyphens, is one that a server behind the
-// proxy must not get from the client: CGI and its heirs make one of both spellings, and no proxy's rule for the one meets
-// the other.
+// hasDisguise reports whether there is a header whose name, with hyphens for all that is no letter or digit, is one that a
+// server behind the proxy must not get from the client: CGI and its heirs make one of all such spellings (PHP of "X.User-Id",
+// too), and no proxy's rule for the one meets the other. SCRIPT_NAME is how Gunicorn is told which part of the path to leave out.
 func hasDisguise(h http.Header) bool {
 	for name := range h {
-		if strings.IndexByte(name, '_') < 0 {
+		if !strings.ContainsFunc(name, isMark) {
 			continue
 		}
-		switch name := strings.ToLower(strings.ReplaceAll(name, "_", "-")); name {
-		case "x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url":
-			return true
-		default:
-			if strings.HasPrefix(name, "x-user-") {
-				return true
+		name = strings.ToLower(strings.Map(func(r rune) rune {
+			if isMark(r) {
+				return '-'
 			}
+			return r
+		}, name))
+		switch name {
+		case "x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "x-real-ip", "script-name", "path-info":
+			return true
+		}
+		if strings.HasPrefix(name, "x-user-") || strings.HasPrefix(name, "x-forwarded-") {
+			return true
 		}
 	}
 	return false
+}
+
+// isMark reports whether a character of a header's name is neither a letter nor a digit nor a hyphen.
+func isMark(r rune) bool {
+	return r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
