@@ -217,6 +217,21 @@ func TestForwardAuthForNginx(t *testing.T) {
 	}
 }
 
+// Caddy puts the client's query behind a question that has none. What is missing then, it would let through from the client,
+// or take for what it is called.
+func TestForwardAuthForNginxByTheClientsWish(t *testing.T) {
+	t.Parallel()
+	s := withRules(t, "rules:\n  - {path: /**, allow: public}\n")
+	for uri, want := range map[string]bool{"/a?for=nginx": true, "/a": false} {
+		res := s.Do(t, s.Request(t, http.MethodGet, "/forward-auth?for=nginx", "", "X-Forwarded-Method: GET", "X-Forwarded-Host: app.example.com", "X-Forwarded-Uri: "+uri))
+		for _, name := range []string{"X-User-Id", "X-User-Email", "X-User-Roles", "X-User-Scopes", "X-User-Assertion"} {
+			if _, has := res.Header[name]; res.Status != http.StatusOK || has != want {
+				t.Errorf("%s: %d, has %s: %v, want %v", uri, res.Status, name, has, want)
+			}
+		}
+	}
+}
+
 func TestForwardAuthLogsNoQuery(t *testing.T) {
 	t.Parallel()
 	s := withRules(t, "rules:\n  - {path: /**, allow: public}\n")

@@ -115,7 +115,10 @@ var (
 )
 
 // nginxMount is what nginx asks for.
-const nginxMount = mount + "?for=nginx"
+const (
+	nginxMount = mount + nginxQuery
+	nginxQuery = "?for=nginx"
+)
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -135,7 +138,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, q, err)
 		return
 	}
-	if r.RequestURI == nginxMount {
+	if r.RequestURI == nginxMount && !strings.HasSuffix(q.target, nginxQuery) { // the query may be the client's, which Caddy can put here
 		clear(header) // nginx takes nothing else of an answer, and reads and throws away each line of it
 		i.writeKnown(header)
 	} else {
