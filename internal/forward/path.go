@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// spelling is the path of a request as rules compare it: in three forms, each looser than the one before.
+// spelling is the path of a request as rules compare it: in forms that are each looser than the one before.
 type spelling struct {
 	// exact is the path, percent-decoded.
 	exact string
@@ -18,6 +18,8 @@ type spelling struct {
 	loose string
 	// bare is loose without extensions of the last segment, which some frameworks take for a wish of format.
 	bare string
+	// cut is loose up to the first semicolon, where the query begins for some frameworks (Fastify 4); empty when there is none.
+	cut string
 }
 
 // plain reports whether there is one way to spell the path only.
@@ -28,14 +30,18 @@ func (s *spelling) plain() bool { return s.exact == s.loose && s.exact == s.bare
 // encoding, or text that is not UTF-8.
 func spell(raw string) (spelling, bool) {
 	if isSimple(raw) {
-		return spelling{raw, raw, raw}, true
+		return spelling{raw, raw, raw, ""}, true
 	}
 	exact, ok := decode(raw)
 	if !ok || !hasNames(exact) {
 		return spelling{}, false
 	}
 	loose, ok := loosen(exact)
-	return spelling{exact, loose, withoutExtension(loose)}, ok
+	s := spelling{exact: exact, loose: loose, bare: withoutExtension(loose)}
+	if before, _, parameters := strings.Cut(fold(exact), ";"); ok && parameters {
+		s.cut, ok = loosen(before)
+	}
+	return s, ok
 }
 
 // isSimple reports whether a path is in its loosest form already, as most are: a shortcut that spell does without.

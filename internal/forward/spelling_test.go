@@ -9,28 +9,30 @@ import (
 
 func TestSpell(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ raw, exact, loose, bare string }{
-		{"/", "/", "/", "/"},
-		{"/a/b-c_1", "/a/b-c_1", "/a/b-c_1", "/a/b-c_1"},
-		{"/%61dmin", "/admin", "/admin", "/admin"},
-		{"/Admin/", "/Admin/", "/admin", "/admin"},
-		{"/admin;v=1/x;y", "/admin;v=1/x;y", "/admin/x", "/admin/x"},
-		{"/admin%3Bx", "/admin;x", "/admin", "/admin"},
-		{"/a.json", "/a.json", "/a.json", "/a"},
-		{"/v1.2/x", "/v1.2/x", "/v1.2/x", "/v1.2/x"},
-		{"/.well-known/x", "/.well-known/x", "/.well-known/x", "/.well-known/x"},
-		{"/.env", "/.env", "/.env", "/.env"},
-		{"/admin.", "/admin.", "/admin", "/admin"},
-		{"/admin%20", "/admin ", "/admin", "/admin"},
-		{"/100%25", "/100%", "/100%", "/100%"},
-		{"/%E2%84%AAey", "/\u212aey", "/key", "/key"},
-		{"/adm%C4%B1n", "/admın", "/admin", "/admin"},
-		{"/%EF%BD%81dmin", "/ａdmin", "/admin", "/admin"},
-		{"/ad%E2%80%8Bmin", "/ad\u200bmin", "/admin", "/admin"},
-		{"/pa%C3%9F", "/paß", "/pass", "/pass"},
+	for _, tt := range []struct{ raw, exact, loose, bare, cut string }{
+		{"/", "/", "/", "/", ""},
+		{"/a/b-c_1", "/a/b-c_1", "/a/b-c_1", "/a/b-c_1", ""},
+		{"/%61dmin", "/admin", "/admin", "/admin", ""},
+		{"/Admin/", "/Admin/", "/admin", "/admin", ""},
+		{"/admin;v=1/x;y", "/admin;v=1/x;y", "/admin/x", "/admin/x", "/admin"},
+		{"/admin%3Bx", "/admin;x", "/admin", "/admin", "/admin"},
+		{"/Users/7;x/y;z", "/Users/7;x/y;z", "/users/7/y", "/users/7/y", "/users/7"},
+		{"/a%EF%BC%9Bb/c", "/a；b/c", "/a/c", "/a/c", "/a"},
+		{"/a.json", "/a.json", "/a.json", "/a", ""},
+		{"/v1.2/x", "/v1.2/x", "/v1.2/x", "/v1.2/x", ""},
+		{"/.well-known/x", "/.well-known/x", "/.well-known/x", "/.well-known/x", ""},
+		{"/.env", "/.env", "/.env", "/.env", ""},
+		{"/admin.", "/admin.", "/admin", "/admin", ""},
+		{"/admin%20", "/admin ", "/admin", "/admin", ""},
+		{"/100%25", "/100%", "/100%", "/100%", ""},
+		{"/%E2%84%AAey", "/\u212aey", "/key", "/key", ""},
+		{"/adm%C4%B1n", "/admın", "/admin", "/admin", ""},
+		{"/%EF%BD%81dmin", "/ａdmin", "/admin", "/admin", ""},
+		{"/ad%E2%80%8Bmin", "/ad\u200bmin", "/admin", "/admin", ""},
+		{"/pa%C3%9F", "/paß", "/pass", "/pass", ""},
 	} {
 		got, ok := spell(tt.raw)
-		if want := (spelling{tt.exact, tt.loose, tt.bare}); !ok || got != want {
+		if want := (spelling{tt.exact, tt.loose, tt.bare, tt.cut}); !ok || got != want {
 			t.Errorf("%s: %q %v, want %q", tt.raw, got, ok, want)
 		}
 	}
@@ -92,6 +94,7 @@ var variants = []func(rnd *rand.Rand, path string) string{
 	func(_ *rand.Rand, p string) string { return p + "." },
 	func(_ *rand.Rand, p string) string { return p + " " },
 	func(_ *rand.Rand, p string) string { return p + ";jsessionid=1" },
+	func(_ *rand.Rand, p string) string { return p + ";x/y" },
 	func(_ *rand.Rand, p string) string { return strings.TrimRight(p, "/") + ".json" },
 	func(_ *rand.Rand, p string) string { return strings.Replace(p, "/", "/./", 1) },
 	func(_ *rand.Rand, p string) string { return "/x/.." + p },
