@@ -94,7 +94,8 @@ func decode(raw string) (string, bool) {
 // brought into an older character set.
 func isUnclear(r rune) bool {
 	switch r {
-	case '\u2044', '\u2215', '\u2216', '\u29f5', '\u29f8', '\u2028', '\u2029', utf8.RuneError:
+	case '\u00a5', '\u20a9', // backslashes in the character sets of Japan and Korea
+		'\u2044', '\u2215', '\u2216', '\u29f5', '\u29f8', '\u2028', '\u2029', utf8.RuneError:
 		return true
 	}
 	return unicode.IsControl(r)
@@ -121,16 +122,23 @@ func unhex(c byte) byte {
 	return (c | 0x20) - 'a' + 10
 }
 
-// hasNames reports whether every segment but an empty last one has a name, when parameters, dots and spaces are taken off.
+// hasNames reports whether every segment but an empty last one has a name, when parameters, dots and spaces are taken off, and
+// is a name.
 func hasNames(path string) bool {
 	for rest, more := path[1:], true; more; {
 		var segment string
 		segment, rest, more = strings.Cut(rest, "/")
-		if nameOf(segment) == "" && (more || segment != "") {
+		if nameOf(segment) == "" && (more || segment != "") || isForWindows(segment) {
 			return false
 		}
 	}
 	return true
+}
+
+// isForWindows reports whether a segment is not the name of anything on Windows: ASP.NET takes (S(…)) out of the path, as the
+// id of a session, and in front of :$DATA or :$INDEX_ALLOCATION stands a file or a folder.
+func isForWindows(segment string) bool {
+	return strings.Contains(segment, ":$") || len(segment) > 3 && segment[0] == '(' && segment[2] == '(' && strings.HasSuffix(segment, "))")
 }
 
 // nameOf returns a segment without parameters, and without the dots and spaces at its end that Windows does not see.

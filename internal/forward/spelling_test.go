@@ -21,6 +21,8 @@ func TestSpell(t *testing.T) {
 		{"/a.json", "/a.json", "/a.json", "/a", ""},
 		{"/v1.2/x", "/v1.2/x", "/v1.2/x", "/v1.2/x", ""},
 		{"/.well-known/x", "/.well-known/x", "/.well-known/x", "/.well-known/x", ""},
+		{"/items(1)", "/items(1)", "/items(1)", "/items(1)", ""},
+		{"/users:batch", "/users:batch", "/users:batch", "/users:batch", ""},
 		{"/.env", "/.env", "/.env", "/.env", ""},
 		{"/admin.", "/admin.", "/admin", "/admin", ""},
 		{"/admin%20", "/admin ", "/admin", "/admin", ""},
@@ -46,6 +48,7 @@ func TestPathsThatAreNotPlain(t *testing.T) {
 		"/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a%00", "/a%0a", "/a%0d%0aX:y", "/a%7f", "/a\x00", "/a\tb", "/a b",
 		"/a%", "/a%2", "/a%zz", "/a%u0061", "/%2561dmin", "/a%252fb", "/a%25u0061", "/a%3fb", "/a%23b", "/a#b",
 		"/a%c0%afb", "/a%ff", "/%e0%80%ae", "/caf\xc3\xa9", "/a%EF%BC%8Fb", "/a/%EF%BC%8E%EF%BC%8E/b", "/a/%E2%80%A5/b", "/a%EF%BC%BCb",
+		"/(S(abc))/admin", "/a/(X(1)F(2))/b", "/%28S%28abc%29%29/admin", "/admin::$DATA", "/admin:$i30:$INDEX_ALLOCATION/b", "/a%C2%A5b", "/a%E2%82%A9b",
 		"/a%E2%88%95b", "/a%C2%85", "/a%E2%80%A8b", "/a%EF%BF%BDb", "/%EF%BC%8561dmin", "/a/%E2%80%8B/b", "/a/%E2%80%8B../b",
 	} {
 		if got, ok := spell(raw); ok {
