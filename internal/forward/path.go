@@ -60,9 +60,13 @@ func isSimple(raw string) bool {
 	return true
 }
 
+// maxPath is the longest path that is read. Some letters become eighteen by folding, and a path is folded before anybody is
+// known.
+const maxPath = 8 << 10
+
 // decode undoes percent-encoding, once.
 func decode(raw string) (string, bool) {
-	if raw == "" || raw[0] != '/' {
+	if raw == "" || raw[0] != '/' || len(raw) > maxPath {
 		return "", false
 	}
 	b := make([]byte, 0, len(raw))

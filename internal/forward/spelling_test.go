@@ -49,6 +49,7 @@ func TestPathsThatAreNotPlain(t *testing.T) {
 		"/a%", "/a%2", "/a%zz", "/a%u0061", "/%2561dmin", "/a%252fb", "/a%25u0061", "/a%3fb", "/a%23b", "/a#b",
 		"/a%c0%afb", "/a%ff", "/%e0%80%ae", "/caf\xc3\xa9", "/a%EF%BC%8Fb", "/a/%EF%BC%8E%EF%BC%8E/b", "/a/%E2%80%A5/b", "/a%EF%BC%BCb",
 		"/(S(abc))/admin", "/a/(X(1)F(2))/b", "/%28S%28abc%29%29/admin", "/admin::$DATA", "/admin:$i30:$INDEX_ALLOCATION/b", "/a%C2%A5b", "/a%E2%82%A9b",
+		"/A" + strings.Repeat("/a", maxPath/2),
 		"/a%E2%88%95b", "/a%C2%85", "/a%E2%80%A8b", "/a%EF%BF%BDb", "/%EF%BC%8561dmin", "/a/%E2%80%8B/b", "/a/%E2%80%8B../b",
 	} {
 		if got, ok := spell(raw); ok {
