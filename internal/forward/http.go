@@ -100,7 +100,7 @@ var (
 	errMethodNotPlain = problem.New(http.StatusForbidden, "method_not_plain",
 		"The method is not in upper-case letters, or a header asks to take it for another one.")
 	errHeaderNotPlain = problem.New(http.StatusForbidden, "header_not_plain",
-		"A header names another path for the request, or is named like one that the proxy sets but for its hyphens.")
+		"A header names another path or protocol for the request, or is named like one that the proxy sets but for its hyphens.")
 	errPathNotPlain = problem.New(http.StatusForbidden, "path_not_plain",
 		"The path is spelled in a way that servers read differently.")
 	errNoRule      = problem.New(http.StatusForbidden, "no_rule", "No rule lets this request pass.")

@@ -41,7 +41,7 @@ func read(r *http.Request) (*request, error) {
 	if !isMethod(q.method) || overrides(r.Header, q.method) {
 		return nil, errMethodNotPlain
 	}
-	if redirects(r.Header, q) || hasDisguise(r.Header) {
+	if redirects(r.Header, q) || leavesHTTP(r.Header) || hasDisguise(r.Header) {
 		return nil, errHeaderNotPlain
 	}
 	path, _, _ := strings.Cut(q.target, "?")
@@ -146,6 +146,17 @@ func redirects(h http.Header, q *request) bool {
 			if value != q.target && value != q.origin()+q.target {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// leavesHTTP reports whether the connection is to become one of another protocol than WebSocket. What is asked for in HTTP/2
+// on a connection that was upgraded to it, no proxy sees any more.
+func leavesHTTP(h http.Header) bool {
+	for _, protocol := range h["Upgrade"] {
+		if protocol != "" && !strings.EqualFold(protocol, "websocket") {
+			return true
 		}
 	}
 	return false
