@@ -96,6 +96,7 @@ func splitHost(host string) (name, authority string, ok bool) {
 	if inner, bracketed := strings.CutPrefix(name, "["); bracketed {
 		inner, closed := strings.CutSuffix(inner, "]")
 		addr, err := netip.ParseAddr(inner)
+		name = "[" + addr.String() + "]" // the one of its spellings
 		return name, name + port, closed && err == nil && addr.Is6() && addr.Zone() == ""
 	}
 	name = strings.TrimSuffix(name, ".")
