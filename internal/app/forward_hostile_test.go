@@ -46,6 +46,18 @@ func TestForwardAuthOfHeadersThatAreWrong(t *testing.T) {
 		{forwarded + "|X-User_roles: root", 403, "header_not_plain"},
 		{forwarded + "|X_HTTP_Method_Override: DELETE", 403, "header_not_plain"},
 		{forwarded + "|X_Other: 1", 200, ""},
+		{forwarded + "|X.User-Id: root", 403, "header_not_plain"}, // as PHP reads it
+		{forwarded + "|x-user.roles: root", 403, "header_not_plain"},
+		{forwarded + "|X.HTTP.Method.Override: DELETE", 403, "header_not_plain"},
+		{forwarded + "|X.Forwarded-For: 10.0.0.1", 403, "header_not_plain"},
+		{forwarded + "|SCRIPT_NAME: /a", 403, "header_not_plain"}, // as Gunicorn reads it
+		{forwarded + "|PATH_INFO: /a", 403, "header_not_plain"},
+		{forwarded + "|Script-Name: /a", 200, ""},
+		{forwarded + "|X.Other: 1", 200, ""},
+		{forwarded + "|Upgrade: h2c", 403, "header_not_plain"},
+		{forwarded + "|Upgrade: websocket, h2c", 403, "header_not_plain"},
+		{forwarded + "|Upgrade: websocket|Upgrade: h2c", 403, "header_not_plain"},
+		{forwarded + "|Upgrade: WebSocket", 200, ""},
 		{forwarded + "|X-Original-URL: /public", 403, "header_not_plain"},
 		{forwarded + "|X-Rewrite-URL: /a|X-Rewrite-URL: /public", 403, "header_not_plain"},
 		{forwarded + "|X_Original_URL: /a", 403, "header_not_plain"},
@@ -206,6 +218,21 @@ func TestForwardAuthForNginx(t *testing.T) {
 	res = s.Do(t, s.Request(t, http.MethodGet, "/forward-auth?for=nginx", "", strings.Split(forwarded, "|")...))
 	if res.Status != 401 || res.Header.Get("X-Login-Url") != "" {
 		t.Errorf("a program is told of a login page: %d %v", res.Status, res.Header)
+	}
+}
+
+// Caddy puts the client's query behind a question that has none. What is missing then, it would let through from the client,
+// or take for what it is called.
+func TestForwardAuthForNginxByTheClientsWish(t *testing.T) {
+	t.Parallel()
+	s := withRules(t, "rules:\n  - {path: /**, allow: public}\n")
+	for uri, want := range map[string]bool{"/a?for=nginx": true, "/a": false} {
+		res := s.Do(t, s.Request(t, http.MethodGet, "/forward-auth?for=nginx", "", "X-Forwarded-Method: GET", "X-Forwarded-Host: app.example.com", "X-Forwarded-Uri: "+uri))
+		for _, name := range []string{"X-User-Id", "X-User-Email", "X-User-Roles", "X-User-Scopes", "X-User-Assertion"} {
+			if _, has := res.Header[name]; res.Status != http.StatusOK || has != want {
+				t.Errorf("%s: %d, has %s: %v, want %v", uri, res.Status, name, has, want)
+			}
+		}
 	}
 }
 

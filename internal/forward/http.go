@@ -100,7 +100,7 @@ var (
 	errMethodNotPlain = problem.New(http.StatusForbidden, "method_not_plain",
 		"The method is not in upper-case letters, or a header asks to take it for another one.")
 	errHeaderNotPlain = problem.New(http.StatusForbidden, "header_not_plain",
-		"A header names another path for the request, or has underscores in its name where one that the proxy sets has hyphens.")
+		"A header names another path or protocol for the request, or is named like one that the proxy sets but for its hyphens.")
 	errPathNotPlain = problem.New(http.StatusForbidden, "path_not_plain",
 		"The path is spelled in a way that servers read differently.")
 	errNoRule      = problem.New(http.StatusForbidden, "no_rule", "No rule lets this request pass.")
@@ -115,7 +115,10 @@ var (
 )
 
 // nginxMount is what nginx asks for.
-const nginxMount = mount + "?for=nginx"
+const (
+	nginxMount = mount + nginxQuery
+	nginxQuery = "?for=nginx"
+)
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -135,7 +138,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, q, err)
 		return
 	}
-	if r.RequestURI == nginxMount {
+	if r.RequestURI == nginxMount && !strings.HasSuffix(q.target, nginxQuery) { // the query may be the client's, which Caddy can put here
 		clear(header) // nginx takes nothing else of an answer, and reads and throws away each line of it
 		i.writeKnown(header)
 	} else {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// spelling is the path of a request as rules compare it: in three forms, each looser than the one before.
+// spelling is the path of a request as rules compare it: in forms that are each looser than the one before.
 type spelling struct {
 	// exact is the path, percent-decoded.
 	exact string
@@ -18,6 +18,8 @@ type spelling struct {
 	loose string
 	// bare is loose without extensions of the last segment, which some frameworks take for a wish of format.
 	bare string
+	// cut is loose up to the first semicolon, where the query begins for some frameworks (Fastify 4); empty when there is none.
+	cut string
 }
 
 // plain reports whether there is one way to spell the path only.
@@ -28,14 +30,18 @@ func (s *spelling) plain() bool { return s.exact == s.loose && s.exact == s.bare
 // encoding, or text that is not UTF-8.
 func spell(raw string) (spelling, bool) {
 	if isSimple(raw) {
-		return spelling{raw, raw, raw}, true
+		return spelling{raw, raw, raw, ""}, true
 	}
 	exact, ok := decode(raw)
 	if !ok || !hasNames(exact) {
 		return spelling{}, false
 	}
 	loose, ok := loosen(exact)
-	return spelling{exact, loose, withoutExtension(loose)}, ok
+	s := spelling{exact: exact, loose: loose, bare: withoutExtension(loose)}
+	if before, _, parameters := strings.Cut(fold(exact), ";"); ok && parameters {
+		s.cut, ok = loosen(before)
+	}
+	return s, ok
 }
 
 // isSimple reports whether a path is in its loosest form already, as most are: a shortcut that spell does without.
@@ -54,9 +60,13 @@ func isSimple(raw string) bool {
 	return true
 }
 
+// maxPath is the longest path that is read. Some letters become eighteen by folding, and a path is folded before anybody is
+// known.
+const maxPath = 8 << 10
+
 // decode undoes percent-encoding, once.
 func decode(raw string) (string, bool) {
-	if raw == "" || raw[0] != '/' {
+	if raw == "" || raw[0] != '/' || len(raw) > maxPath {
 		return "", false
 	}
 	b := make([]byte, 0, len(raw))
@@ -88,7 +98,8 @@ func decode(raw string) (string, bool) {
 // brought into an older character set.
 func isUnclear(r rune) bool {
 	switch r {
-	case '\u2044', '\u2215', '\u2216', '\u29f5', '\u29f8', '\u2028', '\u2029', utf8.RuneError:
+	case '\u00a5', '\u20a9', // backslashes in the character sets of Japan and Korea
+		'\u2044', '\u2215', '\u2216', '\u29f5', '\u29f8', '\u2028', '\u2029', utf8.RuneError:
 		return true
 	}
 	return unicode.IsControl(r)
@@ -115,16 +126,23 @@ func unhex(c byte) byte {
 	return (c | 0x20) - 'a' + 10
 }
 
-// hasNames reports whether every segment but an empty last one has a name, when parameters, dots and spaces are taken off.
+// hasNames reports whether every segment but an empty last one has a name, when parameters, dots and spaces are taken off, and
+// is a name.
 func hasNames(path string) bool {
 	for rest, more := path[1:], true; more; {
 		var segment string
 		segment, rest, more = strings.Cut(rest, "/")
-		if nameOf(segment) == "" && (more || segment != "") {
+		if nameOf(segment) == "" && (more || segment != "") || isForWindows(segment) {
 			return false
 		}
 	}
 	return true
+}
+
+// isForWindows reports whether a segment is not the name of anything on Windows: ASP.NET takes (S(…)) out of the path, as the
+// id of a session, and in front of :$DATA or :$INDEX_ALLOCATION stands a file or a folder.
+func isForWindows(segment string) bool {
+	return strings.Contains(segment, ":$") || len(segment) > 3 && segment[0] == '(' && segment[2] == '(' && strings.HasSuffix(segment, "))")
 }
 
 // nameOf returns a segment without parameters, and without the dots and spaces at its end that Windows does not see.

@@ -41,7 +41,7 @@ func read(r *http.Request) (*request, error) {
 	if !isMethod(q.method) || overrides(r.Header, q.method) {
 		return nil, errMethodNotPlain
 	}
-	if redirects(r.Header, q) || hasDisguise(r.Header) {
+	if redirects(r.Header, q) || leavesHTTP(r.Header) || hasDisguise(r.Header) {
 		return nil, errHeaderNotPlain
 	}
 	path, _, _ := strings.Cut(q.target, "?")
@@ -96,6 +96,7 @@ func splitHost(host string) (name, authority string, ok bool) {
 	if inner, bracketed := strings.CutPrefix(name, "["); bracketed {
 		inner, closed := strings.CutSuffix(inner, "]")
 		addr, err := netip.ParseAddr(inner)
+		name = "[" + addr.String() + "]" // the one of its spellings
 		return name, name + port, closed && err == nil && addr.Is6() && addr.Zone() == ""
 	}
 	name = strings.TrimSuffix(name, ".")
@@ -151,22 +152,43 @@ func redirects(h http.Header, q *request) bool {
 	return false
 }
 
-// hasDisguise reports whether there is a header whose name, with underscores for hyphens, is one that a server behind the
-// proxy must not get from the client: CGI and its heirs make one of both spellings, and no proxy's rule for the one meets
-// the other.
-func hasDisguise(h http.Header) bool {
-	for name := range h {
-		if strings.IndexByte(name, '_') < 0 {
-			continue
-		}
-		switch name := strings.ToLower(strings.ReplaceAll(name, "_", "-")); name {
-		case "x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url":
+// leavesHTTP reports whether the connection is to become one of another protocol than WebSocket. What is asked for in HTTP/2
+// on a connection that was upgraded to it, no proxy sees any more.
+func leavesHTTP(h http.Header) bool {
+	for _, protocol := range h["Upgrade"] {
+		if protocol != "" && !strings.EqualFold(protocol, "websocket") {
 			return true
-		default:
-			if strings.HasPrefix(name, "x-user-") {
-				return true
-			}
 		}
 	}
 	return false
+}
+
+// hasDisguise reports whether there is a header whose name, with hyphens for all that is no letter or digit, is one that a
+// server behind the proxy must not get from the client: CGI and its heirs make one of all such spellings (PHP of "X.User-Id",
+// too), and no proxy's rule for the one meets the other. SCRIPT_NAME is how Gunicorn is told which part of the path to leave out.
+func hasDisguise(h http.Header) bool {
+	for name := range h {
+		if !strings.ContainsFunc(name, isMark) {
+			continue
+		}
+		name = strings.ToLower(strings.Map(func(r rune) rune {
+			if isMark(r) {
+				return '-'
+			}
+			return r
+		}, name))
+		switch name {
+		case "x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "x-real-ip", "script-name", "path-info":
+			return true
+		}
+		if strings.HasPrefix(name, "x-user-") || strings.HasPrefix(name, "x-forwarded-") {
+			return true
+		}
+	}
+	return false
+}
+
+// isMark reports whether a character of a header's name is neither a letter nor a digit nor a hyphen.
+func isMark(r rune) bool {
+	return r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }

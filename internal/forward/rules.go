@@ -81,11 +81,17 @@ func (s *Rules) match(method, host string, path *spelling, found []Match) []Matc
 		if r.exact.match(path.exact) {
 			return append(found, Match{r, true})
 		}
-		if !r.Public && (r.loose.match(path.loose) || r.bare.match(path.bare)) {
+		if !r.Public && r.matchLoosely(path) {
 			found = append(found, Match{Rule: r})
 		}
 	}
 	return found
+}
+
+// matchLoosely reports whether a server behind the proxy could take the path for one of the rule's.
+func (r *Rule) matchLoosely(path *spelling) bool {
+	return r.loose.match(path.loose) || r.bare.match(path.bare) ||
+		path.cut != "" && (r.loose.match(path.cut) || r.bare.match(withoutExtension(path.cut)))
 }
 
 // decided reports whether the rules that were found say anything of the request.

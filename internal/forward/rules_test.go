@@ -52,6 +52,7 @@ func TestWhichRuleDecides(t *testing.T) {
 		{"POST", "http://any/list", 0},
 		{"HEAD", "http://any/list/a", 0},
 		{"GET", "http://[::1]:80", 5},
+		{"GET", "http://[0:0::0001]/", 5},
 		{"GET", "http://app.example.com/two", 6},
 		{"GET", "http://any/slash/", 7},
 		{"GET", "http://any/slash", 0},

@@ -9,28 +9,32 @@ import (
 
 func TestSpell(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ raw, exact, loose, bare string }{
-		{"/", "/", "/", "/"},
-		{"/a/b-c_1", "/a/b-c_1", "/a/b-c_1", "/a/b-c_1"},
-		{"/%61dmin", "/admin", "/admin", "/admin"},
-		{"/Admin/", "/Admin/", "/admin", "/admin"},
-		{"/admin;v=1/x;y", "/admin;v=1/x;y", "/admin/x", "/admin/x"},
-		{"/admin%3Bx", "/admin;x", "/admin", "/admin"},
-		{"/a.json", "/a.json", "/a.json", "/a"},
-		{"/v1.2/x", "/v1.2/x", "/v1.2/x", "/v1.2/x"},
-		{"/.well-known/x", "/.well-known/x", "/.well-known/x", "/.well-known/x"},
-		{"/.env", "/.env", "/.env", "/.env"},
-		{"/admin.", "/admin.", "/admin", "/admin"},
-		{"/admin%20", "/admin ", "/admin", "/admin"},
-		{"/100%25", "/100%", "/100%", "/100%"},
-		{"/%E2%84%AAey", "/\u212aey", "/key", "/key"},
-		{"/adm%C4%B1n", "/admın", "/admin", "/admin"},
-		{"/%EF%BD%81dmin", "/ａdmin", "/admin", "/admin"},
-		{"/ad%E2%80%8Bmin", "/ad\u200bmin", "/admin", "/admin"},
-		{"/pa%C3%9F", "/paß", "/pass", "/pass"},
+	for _, tt := range []struct{ raw, exact, loose, bare, cut string }{
+		{"/", "/", "/", "/", ""},
+		{"/a/b-c_1", "/a/b-c_1", "/a/b-c_1", "/a/b-c_1", ""},
+		{"/%61dmin", "/admin", "/admin", "/admin", ""},
+		{"/Admin/", "/Admin/", "/admin", "/admin", ""},
+		{"/admin;v=1/x;y", "/admin;v=1/x;y", "/admin/x", "/admin/x", "/admin"},
+		{"/admin%3Bx", "/admin;x", "/admin", "/admin", "/admin"},
+		{"/Users/7;x/y;z", "/Users/7;x/y;z", "/users/7/y", "/users/7/y", "/users/7"},
+		{"/a%EF%BC%9Bb/c", "/a；b/c", "/a/c", "/a/c", "/a"},
+		{"/a.json", "/a.json", "/a.json", "/a", ""},
+		{"/v1.2/x", "/v1.2/x", "/v1.2/x", "/v1.2/x", ""},
+		{"/.well-known/x", "/.well-known/x", "/.well-known/x", "/.well-known/x", ""},
+		{"/items(1)", "/items(1)", "/items(1)", "/items(1)", ""},
+		{"/users:batch", "/users:batch", "/users:batch", "/users:batch", ""},
+		{"/.env", "/.env", "/.env", "/.env", ""},
+		{"/admin.", "/admin.", "/admin", "/admin", ""},
+		{"/admin%20", "/admin ", "/admin", "/admin", ""},
+		{"/100%25", "/100%", "/100%", "/100%", ""},
+		{"/%E2%84%AAey", "/\u212aey", "/key", "/key", ""},
+		{"/adm%C4%B1n", "/admın", "/admin", "/admin", ""},
+		{"/%EF%BD%81dmin", "/ａdmin", "/admin", "/admin", ""},
+		{"/ad%E2%80%8Bmin", "/ad\u200bmin", "/admin", "/admin", ""},
+		{"/pa%C3%9F", "/paß", "/pass", "/pass", ""},
 	} {
 		got, ok := spell(tt.raw)
-		if want := (spelling{tt.exact, tt.loose, tt.bare}); !ok || got != want {
+		if want := (spelling{tt.exact, tt.loose, tt.bare, tt.cut}); !ok || got != want {
 			t.Errorf("%s: %q %v, want %q", tt.raw, got, ok, want)
 		}
 	}
@@ -44,6 +48,8 @@ func TestPathsThatAreNotPlain(t *testing.T) {
 		"/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a%00", "/a%0a", "/a%0d%0aX:y", "/a%7f", "/a\x00", "/a\tb", "/a b",
 		"/a%", "/a%2", "/a%zz", "/a%u0061", "/%2561dmin", "/a%252fb", "/a%25u0061", "/a%3fb", "/a%23b", "/a#b",
 		"/a%c0%afb", "/a%ff", "/%e0%80%ae", "/caf\xc3\xa9", "/a%EF%BC%8Fb", "/a/%EF%BC%8E%EF%BC%8E/b", "/a/%E2%80%A5/b", "/a%EF%BC%BCb",
+		"/(S(abc))/admin", "/a/(X(1)F(2))/b", "/%28S%28abc%29%29/admin", "/admin::$DATA", "/admin:$i30:$INDEX_ALLOCATION/b", "/a%C2%A5b", "/a%E2%82%A9b",
+		"/A" + strings.Repeat("/a", maxPath/2),
 		"/a%E2%88%95b", "/a%C2%85", "/a%E2%80%A8b", "/a%EF%BF%BDb", "/%EF%BC%8561dmin", "/a/%E2%80%8B/b", "/a/%E2%80%8B../b",
 	} {
 		if got, ok := spell(raw); ok {
@@ -92,6 +98,7 @@ var variants = []func(rnd *rand.Rand, path string) string{
 	func(_ *rand.Rand, p string) string { return p + "." },
 	func(_ *rand.Rand, p string) string { return p + " " },
 	func(_ *rand.Rand, p string) string { return p + ";jsessionid=1" },
+	func(_ *rand.Rand, p string) string { return p + ";x/y" },
 	func(_ *rand.Rand, p string) string { return strings.TrimRight(p, "/") + ".json" },
 	func(_ *rand.Rand, p string) string { return strings.Replace(p, "/", "/./", 1) },
 	func(_ *rand.Rand, p string) string { return "/x/.." + p },

@@ -130,6 +130,9 @@ func (s *stage) upgrade(t *testing.T, p *proxytest.Proxy) {
 		if err != nil {
 			t.Error(err)
 		}
+		if protocol := res.Header.Get("Upgrade"); protocol != "websocket" {
+			return "upgraded to " + protocol
+		}
 		return string(hello)
 	}
 	handshake := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
@@ -146,8 +149,14 @@ func (s *stage) upgrade(t *testing.T, p *proxytest.Proxy) {
 		t.Errorf("without a token: %s", said)
 	}
 	for _, protocol := range []string{"h2c", "TLS/1.0", "websocket, h2c", "h2c, websocket"} {
-		if said := open("Connection: Upgrade, HTTP2-Settings", "Upgrade: "+protocol, "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", bearer(s.target.Good)); said == "hello" {
+		if said := open("Connection: Upgrade, HTTP2-Settings", "Upgrade: "+protocol, "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", bearer(s.target.Good)); said == "hello" || strings.HasPrefix(said, "upgraded") {
 			t.Errorf("%s is let through", protocol)
+		}
+	}
+	// Beside another one, nginx takes the first for the only one, and Caddy is told which.
+	for _, first := range []string{"h2c", "TLS/1.0"} {
+		if said := open("Connection: Upgrade, HTTP2-Settings", "Upgrade: "+first, "Upgrade: websocket", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", bearer(s.target.Good)); strings.HasPrefix(said, "upgraded") {
+			t.Errorf("%s is let through beside a WebSocket", first)
 		}
 	}
 }

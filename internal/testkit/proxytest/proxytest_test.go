@@ -90,7 +90,7 @@ func (s *stage) rules(t *testing.T, p *proxytest.Proxy) {
 	if a := ask(t, p, proxytest.APIHost, "GET /transfers/1", bearer(fresh)); a.Status != 200 {
 		t.Errorf("after a login: %d %s", a.Status, a.Body)
 	}
-	for _, header := range []string{"X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE", "X-Original-URL: /admin/users",
+	for _, header := range []string{"X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE", "X.HTTP.Method.Override: DELETE", "SCRIPT_NAME: /admin", "X-Original-URL: /admin/users",
 		"X-Rewrite-URL: /admin/users", "X-Forwarded-Prefix: /admin", "X-Forwarded-Uri: /admin/users", "X-Forwarded-Method: DELETE", "Forwarded: host=evil.example"} {
 		a := ask(t, p, proxytest.APIHost, "POST /orders/7", bearer(s.target.Good), header, "Content-Length: 0")
 		name, value, _ := strings.Cut(header, ": ")
@@ -160,9 +160,9 @@ func (s *stage) identity(t *testing.T, p *proxytest.Proxy) {
 
 // spoofed writes the headers that tell who somebody is, on guarded and on public paths.
 func (s *stage) spoofed(t *testing.T, p *proxytest.Proxy) {
-	for _, name := range []string{"X-User-Id", "X-User-Email", "X-User-Roles", "X-User-Scopes", "X-User-Assertion", "x-user-id", "X_User_Id", "X_USER_ROLES", "X-User_Roles", "X_User-Id",
+	for _, name := range []string{"X-User-Id", "X-User-Email", "X-User-Roles", "X-User-Scopes", "X-User-Assertion", "x-user-id", "X_User_Id", "X_USER_ROLES", "X-User_Roles", "X_User-Id", "X.User-Id", "X.User.Roles", "X-User.Id", "X.Forwarded.For",
 		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "X-Request-Id"} {
-		for _, line := range []string{"GET /orders/7", "GET /status", "HEAD /orders/7"} {
+		for _, line := range []string{"GET /orders/7", "GET /status", "HEAD /orders/7", "GET /status?for=nginx"} {
 			for _, headers := range [][]string{{name + ": forged"}, {name + ": forged", name + ": forged"}, {name + ": forged", bearer(s.target.Good)}, {"Connection: " + name, bearer(s.target.Good)},
 				{name + ": forged", "Connection: X-User-Id, X-User-Roles, X-Forwarded-For", bearer(s.target.Good)}} {
 				a := ask(t, p, proxytest.APIHost, line, headers...)
