@@ -114,8 +114,8 @@ var (
 	nothing = []string{"0"}
 )
 
-// nginxMount is what nginx asks for.
 const (
+	// nginxMount is what nginx asks for.
 	nginxMount = mount + nginxQuery
 	nginxQuery = "?for=nginx"
 )
