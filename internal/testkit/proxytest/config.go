@@ -67,7 +67,8 @@ func configureTraefik(dir, bin, addr string, s Servers) (argv []string, err erro
 	if err := adapt("traefik/traefik.yaml", file, ":443", addr, "      tls: {}\n", "", "filename: guarded.yaml", "filename: "+guarded); err != nil {
 		return nil, err
 	}
-	if err := adapt("traefik/guarded.yaml", guarded, append(s.behind(), "/etc/traefik/", dir+"/")...); err != nil {
+	if err := adapt("traefik/guarded.yaml", guarded, append(s.behind(),
+		"\ntls:\n  certificates:\n    - certFile: /etc/traefik/tls/example.com.crt\n      keyFile: /etc/traefik/tls/example.com.key\n", "")...); err != nil {
 		return nil, err
 	}
 	return []string{bin, "--configFile=" + file}, nil

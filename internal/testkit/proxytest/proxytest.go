@@ -7,6 +7,7 @@ package proxytest
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +40,20 @@ func Caddy(t testing.TB, s Servers) *Proxy {
 // Traefik runs that program, which no package of Debian brings, before these servers until the test ends.
 func Traefik(t testing.TB, bin string, s Servers) *Proxy {
 	t.Helper()
-	return start(t, bin, s, configureTraefik)
+	p := start(t, bin, s, configureTraefik)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) { // it listens before it has read all
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.Addr, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = APIHost
+		if res, err := http.DefaultClient.Do(req); err == nil && res.Body.Close() == nil && res.StatusCode != http.StatusNotFound {
+			return p
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("traefik has no sites:\n%s", p.read(t, "log"))
+		}
+	}
 }
 
 // AccessLog returns what nginx has logged of requests so far.
