@@ -33,6 +33,9 @@ given here and without the user's roles. The scope admin opens the routes of adm
 	cmd.Flags().DurationVar(&wish.Lifetime, "expires-in", 0, "how long it is good, such as 720h; for ever if not set")
 	addJSON(cmd, &asJSON)
 	return onUsers(w, cmd, false, func(cmd *cobra.Command, a *app.App, args []string) error {
+		if strings.TrimSpace(wish.Name) == "" {
+			return usageError{errors.New("--name: a key must have a name, to know it by")}
+		}
 		if cmd.Flags().Changed("expires-in") && wish.Lifetime == 0 {
 			return usageError{errors.New("--expires-in: a key that is good for no time is of no use; leave it out for one that is good for ever")}
 		}

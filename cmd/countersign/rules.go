@@ -40,6 +40,9 @@ Without a request, say which rules are never reached, and which ones let in what
 		if err != nil {
 			return fmt.Errorf("rules_file: %w", err)
 		}
+		if cfg.RulesFile == "" {
+			fmt.Fprintln(cmd.ErrOrStderr(), "no rules_file is set: everything needs somebody who is signed in")
+		}
 		if len(args) == 0 {
 			return printWarnings(cmd, rules)
 		}

@@ -77,7 +77,7 @@ func (s *Service) check(w Wish, by audit.By) (Wish, error) {
 	w.Name = strings.TrimSpace(w.Name)
 	switch {
 	case w.Name == "":
-		bad("name", "empty", "A key has a name, to know it by.")
+		bad("name", "empty", "A key must have a name, to know it by.")
 	case utf8.RuneCountInString(w.Name) > maxName:
 		bad("name", "too_long", "A name has at most %d characters.", maxName)
 	case !utf8.ValidString(w.Name) || strings.ContainsFunc(w.Name, func(r rune) bool { return !unicode.IsPrint(r) }):

@@ -3,6 +3,7 @@ package bearer
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
@@ -47,8 +48,8 @@ func (p *place) read(body []byte, cfg Config) error {
 		}
 		return s
 	}
-	if text("issuer") != cfg.Issuer {
-		return errors.New("the document's issuer is another")
+	if is := text("issuer"); is != cfg.Issuer {
+		return fmt.Errorf("the document of %q says that its issuer is %.200q: Config.Issuer must be that, to the letter", cfg.Issuer, is)
 	}
 	if p.keys == "" && cfg.Secret == nil {
 		if p.keys = text("jwks_uri"); !sameOrigin(p.keys, cfg.Issuer) {

@@ -53,7 +53,8 @@ type Config struct {
 	Client *http.Client
 	// InsecureAllowHTTP takes http URLs of other hosts than this one: whoever is on the way can let anybody in.
 	InsecureAllowHTTP bool
-	// Logger is told when the server cannot be asked, and when it can again. Nil is [slog.Default].
+	// Logger is told when the server cannot be asked, and when it can again; and once a minute at the most when a token is
+	// refused that the issuer signed: for another audience, say. Nil is [slog.Default].
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -112,7 +113,7 @@ func newRemote(cfg Config) (*Remote, error) {
 		return nil, err
 	}
 	live := func(tok *jwt.Token, _ *passport.Principal) bool { return r.issuer.holds(tok.Key) }
-	cache, err := NewCache(verifier, principalOf, CacheConfig[*passport.Principal]{Live: live, Now: cfg.Now})
+	cache, err := NewCache(&witness{Verifier: verifier, cfg: cfg}, principalOf, CacheConfig[*passport.Principal]{Live: live, Now: cfg.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -169,7 +169,7 @@ func Explain(err error, realm string) error {
 	case errors.As(err, &invalid):
 		return problem.New(http.StatusUnprocessableEntity, "invalid_fields", "Some fields are not valid.").WithFields(invalid.Fields...)
 	case errors.Is(err, ErrTaken):
-		return problem.New(http.StatusConflict, "email_taken", "There is a user with this e-mail address already. Log in instead.")
+		return problem.New(http.StatusConflict, "email_taken", "There is a user with this e-mail address already.")
 	case errors.Is(err, ErrIDTaken):
 		return problem.New(http.StatusConflict, "id_taken", "There is a user with this id already.")
 	case errors.Is(err, ErrNoPassword):
