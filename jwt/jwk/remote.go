@@ -19,6 +19,7 @@ const (
 	minInterval     = time.Second
 	defaultMaxAge   = time.Hour
 	defaultMaxStale = 24 * time.Hour
+	maxMaxStale     = 10 * 365 * 24 * time.Hour // what is longer has no end that could be computed with
 )
 
 // RemoteConfig configures [NewRemote]. The zero value is the strict choice.
@@ -34,7 +35,7 @@ type RemoteConfig struct {
 	// MaxStale is for how long the last good set serves when the server says nothing, or nothing good, any more: then it is
 	// as if there had never been one. Long, for an outage should log nobody out; yet a key that was taken from the set
 	// because it was stolen counts here for so long, if the thief can keep the server from being heard. 0 means 24 hours;
-	// at least MaxAge.
+	// at least MaxAge, and at most ten years.
 	MaxStale time.Duration
 	// Client asks the server; its redirects are not followed. Nil means one of its own.
 	Client *http.Client
@@ -124,6 +125,8 @@ func (c *RemoteConfig) complete() error {
 		return errors.New("RemoteConfig.MaxAge must be at least Interval")
 	case c.MaxStale < c.MaxAge:
 		return errors.New("RemoteConfig.MaxStale must be at least MaxAge")
+	case c.MaxStale > maxMaxStale:
+		return errors.New("RemoteConfig.MaxStale, which MaxAge and Interval cannot exceed, must be at most ten years")
 	case c.Algorithm != "" && (!c.Algorithm.Supported() || c.Algorithm.Symmetric()):
 		return errors.New("RemoteConfig.Algorithm must be one with public keys")
 	}

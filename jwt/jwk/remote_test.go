@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -27,6 +28,7 @@ func TestNewRemoteRefuses(t *testing.T) {
 	}
 	for name, cfg := range map[string]jwk.RemoteConfig{
 		"interval": {Interval: time.Millisecond}, "negative": {Interval: -1}, "age": {MaxAge: time.Second}, "stale": {MaxStale: time.Minute},
+		"for ever": {MaxStale: math.MaxInt64}, "age for ever": {MaxAge: math.MaxInt64}, "never again": {Interval: math.MaxInt64},
 		"secret": {Algorithm: jwt.HS256}, "algorithm": {Algorithm: "none"},
 	} {
 		if _, err := jwk.NewRemote(good, cfg); err == nil {
