@@ -151,6 +151,7 @@ func TestPrincipal(t *testing.T) {
 		"scope":             {map[string]any{"scope": "read  write", "email": "a@example.com"}, &passport.Principal{ID: "u1", Email: "a@example.com", Scopes: []string{"read", "write"}}},
 		"scp list":          {map[string]any{"scp": []string{"read"}}, &passport.Principal{ID: "u1", Scopes: []string{"read"}}},
 		"scp text":          {map[string]any{"scp": "read write"}, &passport.Principal{ID: "u1", Scopes: []string{"read", "write"}}},
+		"no other space":    {map[string]any{"scope": "read\tadmin read\u00a0admin"}, &passport.Principal{ID: "u1", Scopes: []string{"read\tadmin", "read\u00a0admin"}}},
 		"scope before scp":  {map[string]any{"scope": "", "scp": "admin"}, &passport.Principal{ID: "u1"}},
 		"other forms":       {map[string]any{"roles": "admin", "scp": 7, "email": []string{"a"}, "auth_time": "now", "user": "u2"}, &passport.Principal{ID: "u1"}},
 		"roles of no kind":  {map[string]any{"roles": []any{"admin", 7}, "auth_time": -1}, &passport.Principal{ID: "u1"}},
