@@ -61,6 +61,7 @@ type RemoteConfig struct {
 type Remote struct {
 	cfg    RemoteConfig
 	source *fetch.Source
+	idle   func()          // closes the connections of a client of its own
 	life   context.Context // of fetches; ends with Close
 	end    context.CancelFunc
 	state  atomic.Pointer[state]
@@ -92,11 +93,16 @@ func NewRemote(url string, cfg RemoteConfig) (*Remote, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("jwk: NewRemote: %w", err)
 	}
+	idle := func() {}
+	if cfg.Client == nil {
+		cfg.Client = fetch.NewClient()
+		idle = cfg.Client.CloseIdleConnections
+	}
 	source, err := fetch.New(url, fetch.Config{MaxBytes: maxBytes, Client: cfg.Client, InsecureAllowHTTP: cfg.InsecureAllowHTTP})
 	if err != nil {
 		return nil, fmt.Errorf("jwk: NewRemote: %w", err)
 	}
-	r := &Remote{cfg: cfg, source: source}
+	r := &Remote{cfg: cfg, source: source, idle: idle}
 	r.life, r.end = context.WithCancel(context.Background())
 	r.state.Store(&state{})
 	return r, nil
@@ -225,6 +231,7 @@ func (r *Remote) Close() {
 	if f := r.flight.Load(); f != nil {
 		<-f.done
 	}
+	r.idle()
 }
 
 // serves reports whether there is a set to answer from.

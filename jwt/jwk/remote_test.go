@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -401,5 +402,29 @@ func TestRemoteTLS(t *testing.T) {
 	}
 	if got := found(t, remote(t, server.URL, jwk.RemoteConfig{Client: server.Client()}), "a"); got != "a" {
 		t.Errorf("with its certificate: %q", got)
+	}
+}
+
+// TestRemoteClosesItsConnections: a Remote that had no client given leaves none open.
+func TestRemoteClosesItsConnections(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(says(string(must(jwk.MarshalSet(someKeys()...)))))
+	closed := make(chan struct{})
+	server.Config.ConnState = func(_ net.Conn, is http.ConnState) {
+		if is == http.StateClosed {
+			close(closed)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	r := remote(t, server.URL, jwk.RemoteConfig{})
+	if err := r.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("the connection is open")
 	}
 }
