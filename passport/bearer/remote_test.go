@@ -228,6 +228,30 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
+// TestNoFeedNamed: that an issuer names no feed does not mean that nothing ends, unless whoever runs the service says so.
+func TestNoFeedNamed(t *testing.T) {
+	t.Parallel()
+	s := newIssuerServer(t)
+	s.describes(map[string]any{"issuer": s.URL, "jwks_uri": s.URL + "/keys"})
+	ours := s.token("alice", of("s1", "e1", time.Now()))
+	others := s.token("alice", of("s1", "", time.Now()))
+	for cfg, want := range map[*bearer.Config][2]int{
+		{}:                       {http.StatusServiceUnavailable, http.StatusOK},
+		{InsecureFailOpen: true}: {http.StatusOK, http.StatusOK},
+		{InsecureNoFeed: true}:   {http.StatusOK, http.StatusOK},
+	} {
+		cfg.Issuer = s.URL
+		api := newRemote(t, *cfg)
+		for i, token := range []string{ours, others} {
+			for range 3 {
+				if w := answerTo(api, token); w.Code != want[i] {
+					t.Errorf("%+v: token %d: %d %s", cfg, i, w.Code, w.Body)
+				}
+			}
+		}
+	}
+}
+
 // TestServerComesLater has a service that starts before its issuer does, and answers 503 until then.
 func TestServerComesLater(t *testing.T) {
 	t.Parallel()
