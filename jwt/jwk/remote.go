@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,8 +67,14 @@ type Remote struct {
 	end    context.CancelFunc
 	state  atomic.Pointer[state]
 	flight atomic.Pointer[flight] // nil when nobody is asking
-	extra  atomic.Int64           // when an unknown kid may cause a fetch again
+	extra  extra
 	counters
+}
+
+// extra is when an unknown key ID may cause a fetch again.
+type extra struct {
+	sync.Mutex
+	next int64
 }
 
 // state is what is known. It does not change. Times are nanoseconds since 1970, by the clock on the wall: the steady one
@@ -176,24 +183,47 @@ func (r *Remote) first(ctx context.Context, h jwt.Header, s *state, now int64) (
 	return nil, fmt.Errorf("jwk: no key set: %w", s.err)
 }
 
-// unknown answers for a key ID that the set does not have: the server may have a new key.
+// unknown answers for a key ID that the set does not have: the server may have a new key. An answer that is on its way may have
+// been written before that came, so it is waited for, and does not count as asking.
 func (r *Remote) unknown(ctx context.Context, h jwt.Header, s *state, now int64) ([]*jwt.Key, error) {
-	if next := r.extra.Load(); (now >= next || now < next-int64(r.cfg.Interval)) && r.extra.CompareAndSwap(next, now+int64(r.cfg.Interval)) {
-		if err := r.wait(ctx); err != nil {
-			return nil, err
-		}
-		s = r.state.Load()
-	} else if f := r.flight.Load(); f != nil {
+	if f := r.flight.Load(); f != nil {
 		if err := f.wait(ctx); err != nil {
 			return nil, err
 		}
 		s = r.state.Load()
+		if keys := s.set.find(h.KeyID); len(keys) > 0 {
+			return keys, nil
+		}
 	}
+	f, err := r.another(now)
+	if err != nil {
+		return nil, err
+	}
+	if f != nil {
+		if err := f.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s = r.state.Load()
 	keys := s.set.find(h.KeyID)
 	if len(keys) == 0 && s.err != nil {
 		return nil, fmt.Errorf("jwk: the key is not in the set of before: %w", s.err)
 	}
 	return keys, nil
+}
+
+// another begins the one fetch in an Interval that unknown key IDs may cause, or returns what is under way; nil for nothing.
+func (r *Remote) another(now int64) (*flight, error) {
+	r.extra.Lock() // for those who come together wait for the fetch that one of them begins
+	defer r.extra.Unlock()
+	if now < r.extra.next && now >= r.extra.next-int64(r.cfg.Interval) {
+		return r.flight.Load(), nil
+	}
+	f, err := r.join()
+	if err == nil {
+		r.extra.next = now + int64(r.cfg.Interval)
+	}
+	return f, err
 }
 
 // Refresh fetches the set now, or waits for the fetch that is under way. What was known stays when it fails.
