@@ -73,7 +73,7 @@ func (l *listing) each(ctx context.Context, f func([]store.User) error) error {
 	for n, after := 0, l.after; ; {
 		want := page
 		if l.limit > 0 {
-			want = min(page, l.limit-n+1) // one more, to know whether there are more
+			want = min(page-1, l.limit-n) + 1 // one more, to know whether there are more
 		}
 		users, err := l.list(ctx, after, want)
 		if err != nil {

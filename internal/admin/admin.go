@@ -192,27 +192,27 @@ func changes(by audit.By, before, after store.User) (events []store.Event) {
 
 // Delete deletes a user with all that belongs to it, sessions and tokens included.
 func (s *Service) Delete(ctx context.Context, by audit.By, id string) error {
-	if err := s.Sessions.Delete(ctx, id); err != nil {
-		return err
+	err := s.Sessions.Delete(ctx, id)
+	if err == nil || errors.Is(err, session.ErrNotKnownYet) {
+		s.Audit.Done(ctx, by.Event("user_deleted", byOperator, id))
 	}
-	s.Audit.Done(ctx, by.Event("user_deleted", byOperator, id))
-	return nil
+	return err
 }
 
 // EndSession ends a session of a user, with all its tokens. [store.ErrNotFound] says that the user has no such session.
 func (s *Service) EndSession(ctx context.Context, by audit.By, userID, id string) error {
-	if err := s.Sessions.End(ctx, userID, store.Which{Only: id}); err != nil {
-		return err
+	err := s.Sessions.End(ctx, userID, store.Which{Only: id})
+	if err == nil || errors.Is(err, session.ErrNotKnownYet) {
+		s.Audit.Done(ctx, by.Event("session", byOperator, userID))
 	}
-	s.Audit.Done(ctx, by.Event("session", byOperator, userID))
-	return nil
+	return err
 }
 
 // EndSessions ends all that a user has of sessions and tokens, and what logins are about to make.
 func (s *Service) EndSessions(ctx context.Context, by audit.By, userID string) error {
-	if _, err := s.Sessions.EndAll(ctx, userID, nil); err != nil {
-		return err
+	user, err := s.Sessions.EndAll(ctx, userID, nil)
+	if user.ID != "" { // also with an error
+		s.Audit.Done(ctx, by.Event("session", byOperator+"_all", userID))
 	}
-	s.Audit.Done(ctx, by.Event("session", byOperator+"_all", userID))
-	return nil
+	return err
 }

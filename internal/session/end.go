@@ -10,6 +10,9 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
+// ErrNotKnownYet is wrapped by errors of what has been done all the same: this node could not learn what has ended.
+var ErrNotKnownYet = errors.New("ended, but this node does not know it yet")
+
 // List returns the living sessions of a user, the one used last first.
 func (s *Service) List(ctx context.Context, user store.User) ([]store.Session, error) {
 	all, err := s.Store.ListSessions(ctx, user.ID)
@@ -113,7 +116,7 @@ func (s *Service) revocation(user store.User) store.Revocation {
 // synced makes this node know what has been ended before anybody is told so.
 func (s *Service) synced(ctx context.Context) error {
 	if err := s.Revoked.Load(ctx); err != nil {
-		return fmt.Errorf("ended, but this node does not know it yet: %w", err)
+		return fmt.Errorf("%w: %w", ErrNotKnownYet, err)
 	}
 	return nil
 }

@@ -275,7 +275,7 @@ func TestTemplateIsChecked(t *testing.T) {
 		{many, "at most 16"},
 		{[]string{"x"}, "NAME=VALUE"}, {[]string{"=x"}, "NAME=VALUE"}, {[]string{"x="}, "NAME=VALUE"},
 		{[]string{"exp=1"}, "meaning of its own"}, {[]string{"SUB=$id"}, "meaning of its own"}, {[]string{"roles=admin"}, "meaning of its own"},
-		{[]string{"\u017fub=x"}, "meaning of its own"}, {[]string{"Epoch=x"}, "meaning of its own"},
+		{[]string{"scp=$data.teams"}, "meaning of its own"}, {[]string{"\u017fub=x"}, "meaning of its own"}, {[]string{"Epoch=x"}, "meaning of its own"},
 		{[]string{"x=$name"}, "$ must be followed"}, {[]string{"x=$data"}, "$ must be followed"}, {[]string{"x=$data."}, "$ must be followed"},
 		{[]string{"x=$id.y"}, "$ must be followed"}, {[]string{"x=$"}, "$ must be followed"},
 		{[]string{"x=1", "x=2"}, "twice"}, {[]string{"x=a\x00b"}, "plain text"}, {[]string{"x=\xff"}, "plain text"},

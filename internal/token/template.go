@@ -24,7 +24,7 @@ const (
 // reserved are the names that mean something to whoever reads a token, here or elsewhere.
 var reserved = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "typ", "alg", "kid", "cty", "sid", "user", "epoch", "auth_time", "amr", "acr", "azp",
-	"nonce", "cnf", "act", "may_act", "scope", "client_id", "roles", "events", "toe", "txn", "at_hash", "c_hash", "s_hash",
+	"nonce", "cnf", "act", "may_act", "scope", "scp", "client_id", "roles", "events", "toe", "txn", "at_hash", "c_hash", "s_hash",
 }
 
 // Template says which claims tokens have beside those that all have. The zero value adds none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ const (
 	minInterval     = time.Second
 	defaultMaxAge   = time.Hour
 	defaultMaxStale = 24 * time.Hour
+	maxMaxStale     = 10 * 365 * 24 * time.Hour // what is longer has no end that could be computed with
 )
 
 // RemoteConfig configures [NewRemote]. The zero value is the strict choice.
@@ -34,7 +36,7 @@ type RemoteConfig struct {
 	// MaxStale is for how long the last good set serves when the server says nothing, or nothing good, any more: then it is
 	// as if there had never been one. Long, for an outage should log nobody out; yet a key that was taken from the set
 	// because it was stolen counts here for so long, if the thief can keep the server from being heard. 0 means 24 hours;
-	// at least MaxAge.
+	// at least MaxAge, and at most ten years.
 	MaxStale time.Duration
 	// Client asks the server; its redirects are not followed. Nil means one of its own.
 	Client *http.Client
@@ -60,12 +62,19 @@ type RemoteConfig struct {
 type Remote struct {
 	cfg    RemoteConfig
 	source *fetch.Source
+	idle   func()          // closes the connections of a client of its own
 	life   context.Context // of fetches; ends with Close
 	end    context.CancelFunc
 	state  atomic.Pointer[state]
 	flight atomic.Pointer[flight] // nil when nobody is asking
-	extra  atomic.Int64           // when an unknown kid may cause a fetch again
+	extra  extra
 	counters
+}
+
+// extra is when an unknown key ID may cause a fetch again.
+type extra struct {
+	sync.Mutex
+	next int64
 }
 
 // state is what is known. It does not change. Times are nanoseconds since 1970, by the clock on the wall: the steady one
@@ -91,11 +100,16 @@ func NewRemote(url string, cfg RemoteConfig) (*Remote, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("jwk: NewRemote: %w", err)
 	}
+	idle := func() {}
+	if cfg.Client == nil {
+		cfg.Client = fetch.NewClient()
+		idle = cfg.Client.CloseIdleConnections
+	}
 	source, err := fetch.New(url, fetch.Config{MaxBytes: maxBytes, Client: cfg.Client, InsecureAllowHTTP: cfg.InsecureAllowHTTP})
 	if err != nil {
 		return nil, fmt.Errorf("jwk: NewRemote: %w", err)
 	}
-	r := &Remote{cfg: cfg, source: source}
+	r := &Remote{cfg: cfg, source: source, idle: idle}
 	r.life, r.end = context.WithCancel(context.Background())
 	r.state.Store(&state{})
 	return r, nil
@@ -124,6 +138,8 @@ func (c *RemoteConfig) complete() error {
 		return errors.New("RemoteConfig.MaxAge must be at least Interval")
 	case c.MaxStale < c.MaxAge:
 		return errors.New("RemoteConfig.MaxStale must be at least MaxAge")
+	case c.MaxStale > maxMaxStale:
+		return errors.New("RemoteConfig.MaxStale, which MaxAge and Interval cannot exceed, must be at most ten years")
 	case c.Algorithm != "" && (!c.Algorithm.Supported() || c.Algorithm.Symmetric()):
 		return errors.New("RemoteConfig.Algorithm must be one with public keys")
 	}
@@ -167,24 +183,47 @@ func (r *Remote) first(ctx context.Context, h jwt.Header, s *state, now int64) (
 	return nil, fmt.Errorf("jwk: no key set: %w", s.err)
 }
 
-// unknown answers for a key ID that the set does not have: the server may have a new key.
+// unknown answers for a key ID that the set does not have: the server may have a new key. An answer that is on its way may have
+// been written before that came, so it is waited for, and does not count as asking.
 func (r *Remote) unknown(ctx context.Context, h jwt.Header, s *state, now int64) ([]*jwt.Key, error) {
-	if next := r.extra.Load(); (now >= next || now < next-int64(r.cfg.Interval)) && r.extra.CompareAndSwap(next, now+int64(r.cfg.Interval)) {
-		if err := r.wait(ctx); err != nil {
-			return nil, err
-		}
-		s = r.state.Load()
-	} else if f := r.flight.Load(); f != nil {
+	if f := r.flight.Load(); f != nil {
 		if err := f.wait(ctx); err != nil {
 			return nil, err
 		}
 		s = r.state.Load()
+		if keys := s.set.find(h.KeyID); len(keys) > 0 {
+			return keys, nil
+		}
 	}
+	f, err := r.another(now)
+	if err != nil {
+		return nil, err
+	}
+	if f != nil {
+		if err := f.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s = r.state.Load()
 	keys := s.set.find(h.KeyID)
 	if len(keys) == 0 && s.err != nil {
 		return nil, fmt.Errorf("jwk: the key is not in the set of before: %w", s.err)
 	}
 	return keys, nil
+}
+
+// another begins the one fetch in an Interval that unknown key IDs may cause, or returns what is under way; nil for nothing.
+func (r *Remote) another(now int64) (*flight, error) {
+	r.extra.Lock() // for those who come together wait for the fetch that one of them begins
+	defer r.extra.Unlock()
+	if now < r.extra.next && now >= r.extra.next-int64(r.cfg.Interval) {
+		return r.flight.Load(), nil
+	}
+	f, err := r.join()
+	if err == nil {
+		r.extra.next = now + int64(r.cfg.Interval)
+	}
+	return f, err
 }
 
 // Refresh fetches the set now, or waits for the fetch that is under way. What was known stays when it fails.
@@ -222,6 +261,7 @@ func (r *Remote) Close() {
 	if f := r.flight.Load(); f != nil {
 		<-f.done
 	}
+	r.idle()
 }
 
 // serves reports whether there is a set to answer from.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -27,6 +29,7 @@ func TestNewRemoteRefuses(t *testing.T) {
 	}
 	for name, cfg := range map[string]jwk.RemoteConfig{
 		"interval": {Interval: time.Millisecond}, "negative": {Interval: -1}, "age": {MaxAge: time.Second}, "stale": {MaxStale: time.Minute},
+		"for ever": {MaxStale: math.MaxInt64}, "age for ever": {MaxAge: math.MaxInt64}, "never again": {Interval: math.MaxInt64},
 		"secret": {Algorithm: jwt.HS256}, "algorithm": {Algorithm: "none"},
 	} {
 		if _, err := jwk.NewRemote(good, cfg); err == nil {
@@ -399,5 +402,29 @@ func TestRemoteTLS(t *testing.T) {
 	}
 	if got := found(t, remote(t, server.URL, jwk.RemoteConfig{Client: server.Client()}), "a"); got != "a" {
 		t.Errorf("with its certificate: %q", got)
+	}
+}
+
+// TestRemoteClosesItsConnections: a Remote that had no client given leaves none open.
+func TestRemoteClosesItsConnections(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(says(string(must(jwk.MarshalSet(someKeys()...)))))
+	closed := make(chan struct{})
+	server.Config.ConnState = func(_ net.Conn, is http.ConnState) {
+		if is == http.StateClosed {
+			close(closed)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	r := remote(t, server.URL, jwk.RemoteConfig{})
+	if err := r.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("the connection is open")
 	}
 }

@@ -144,6 +144,9 @@ func (i *issuer) find(ctx context.Context) (*knownIssuer, bool) {
 			if failures > 0 {
 				i.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "issuer: found")
 			}
+			if k.feed == nil && !i.cfg.InsecureNoFeed {
+				i.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "issuer: it names no revocation feed: nothing tells here which sessions have ended")
+			}
 			return k, true
 		case failures == 0:
 			i.cfg.Logger.LogAttrs(ctx, slog.LevelError, "issuer: not found: tokens are answered 503", slog.Any("error", err))
@@ -230,12 +233,14 @@ func (i *issuer) judge(m marks, token *jwt.Token) error {
 	switch {
 	case k != nil && k.feed != nil:
 		return k.feed.judge(m, token)
-	case k != nil || i.cfg.InsecureNoFeed || i.cfg.InsecureFailOpen:
+	case i.cfg.InsecureNoFeed, i.cfg.InsecureFailOpen:
+		return nil
+	case k != nil && m.epoch == 0: // no server with a feed made the token
 		return nil
 	case m.unreadable:
 		return ErrSessionEnded
 	case m.session == 0 && m.epoch == 0:
 		return nil
 	}
-	return ErrRevocationsUnavailable // nobody has said yet where the feed is
+	return ErrRevocationsUnavailable // nobody has said where the feed is
 }

@@ -36,7 +36,8 @@ type Config struct {
 	// move what is trusted elsewhere, nor have this service ask hosts that only it can reach.
 	KeysURL, FeedURL string
 	// InsecureNoFeed follows no feed: a token holds until it expires, whatever becomes of its session. With KeysURL or Secret
-	// there is no discovery then, for issuers that have none.
+	// there is no discovery then, for issuers that have none. Without it an issuer that names no feed is warned of, and tokens
+	// with the claim "epoch", which only a Countersign server makes, are answered 503.
 	InsecureNoFeed bool
 	// InsecureFailOpen takes tokens whose session cannot be checked, because the feed cannot be had. The zero value answers
 	// 503. See [FeedConfig].

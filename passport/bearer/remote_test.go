@@ -182,6 +182,7 @@ func TestPrincipal(t *testing.T) {
 		"scope":             {map[string]any{"scope": "read  write", "email": "a@example.com"}, &passport.Principal{ID: "u1", Email: "a@example.com", Scopes: []string{"read", "write"}}},
 		"scp list":          {map[string]any{"scp": []string{"read"}}, &passport.Principal{ID: "u1", Scopes: []string{"read"}}},
 		"scp text":          {map[string]any{"scp": "read write"}, &passport.Principal{ID: "u1", Scopes: []string{"read", "write"}}},
+		"no other space":    {map[string]any{"scope": "read\tadmin read\u00a0admin"}, &passport.Principal{ID: "u1", Scopes: []string{"read\tadmin", "read\u00a0admin"}}},
 		"scope before scp":  {map[string]any{"scope": "", "scp": "admin"}, &passport.Principal{ID: "u1"}},
 		"other forms":       {map[string]any{"roles": "admin", "scp": 7, "email": []string{"a"}, "auth_time": "now", "user": "u2"}, &passport.Principal{ID: "u1"}},
 		"roles of no kind":  {map[string]any{"roles": []any{"admin", 7}, "auth_time": -1}, &passport.Principal{ID: "u1"}},
@@ -255,6 +256,30 @@ func TestDiscovery(t *testing.T) {
 	}
 	if n := asked.Load(); n != 0 {
 		t.Errorf("another server was asked %d times", n)
+	}
+}
+
+// TestNoFeedNamed: that an issuer names no feed does not mean that nothing ends, unless whoever runs the service says so.
+func TestNoFeedNamed(t *testing.T) {
+	t.Parallel()
+	s := newIssuerServer(t)
+	s.describes(map[string]any{"issuer": s.URL, "jwks_uri": s.URL + "/keys"})
+	ours := s.token("alice", of("s1", "e1", time.Now()))
+	others := s.token("alice", of("s1", "", time.Now()))
+	for cfg, want := range map[*bearer.Config][2]int{
+		{}:                       {http.StatusServiceUnavailable, http.StatusOK},
+		{InsecureFailOpen: true}: {http.StatusOK, http.StatusOK},
+		{InsecureNoFeed: true}:   {http.StatusOK, http.StatusOK},
+	} {
+		cfg.Issuer = s.URL
+		api := newRemote(t, *cfg)
+		for i, token := range []string{ours, others} {
+			for range 3 {
+				if w := answerTo(api, token); w.Code != want[i] {
+					t.Errorf("%+v: token %d: %d %s", cfg, i, w.Code, w.Body)
+				}
+			}
+		}
 	}
 }
 
