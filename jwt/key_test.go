@@ -85,6 +85,7 @@ func TestKeyPairsRefused(t *testing.T) {
 		}
 	}
 	even := new(big.Int).Add(rsaKey.N, big.NewInt(1))
+	tooLarge := int64(1<<31 + 1) // below zero on machines of 32 bits
 	for name, c := range map[string]struct {
 		alg Algorithm
 		key crypto.PublicKey
@@ -93,7 +94,7 @@ func TestKeyPairsRefused(t *testing.T) {
 		"RSA by value": {RS256, rsaKey.PublicKey}, "bytes": {HS256, []byte("x")}, "empty RSA": {RS256, &rsa.PublicKey{}},
 		"RSA e=1": {RS256, &rsa.PublicKey{N: rsaKey.N, E: 1}}, "RSA e=2": {RS256, &rsa.PublicKey{N: rsaKey.N, E: 2}},
 		"RSA e<0": {RS256, &rsa.PublicKey{N: rsaKey.N, E: -3}}, "RSA e=65536": {RS256, &rsa.PublicKey{N: rsaKey.N, E: 65536}},
-		"RSA e>2^31": {RS256, &rsa.PublicKey{N: rsaKey.N, E: 1<<31 + 1}}, "RSA even": {RS256, &rsa.PublicKey{N: even, E: 65537}},
+		"RSA e>2^31": {RS256, &rsa.PublicKey{N: rsaKey.N, E: int(tooLarge)}}, "RSA even": {RS256, &rsa.PublicKey{N: even, E: 65537}},
 		"RSA 2047 bits":  {RS256, &rsa.PublicKey{N: new(big.Int).SetBit(new(big.Int).Rsh(rsaKey.N, 1), 0, 1), E: 65537}},
 		"RSA 16385 bits": {RS256, &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 16384), big.NewInt(1)), E: 65537}},
 		"empty Ed25519":  {EdDSA, ed25519.PublicKey{}}, "zero EC": {ES256, &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int), Y: new(big.Int)}}, //lint:ignore SA1019 an invalid point cannot be made otherwise

@@ -6,7 +6,10 @@ import (
 )
 
 // Principal is who a request comes from, for programs that need no user type of their own: what a token or an API key says,
-// without a question to any database. A strategy shares it between requests, so it must not be changed.
+// without a question to any database.
+//
+// A strategy shares one between requests. Whoever changes it, or appends to its lists in place, gives what is added to other
+// requests, too, now and later: copy it first.
 type Principal struct {
 	// ID is the "sub" of a token, or the id of an API key's owner.
 	ID string

@@ -212,10 +212,11 @@ func (cfg HTTP) remove(w http.ResponseWriter, r *http.Request, holder *token.Hol
 	}
 	ctx, cancel := session.Lasting(r)
 	defer cancel()
-	switch err := cfg.Sessions.Delete(ctx, user.ID); {
-	case err == nil:
+	err = cfg.Sessions.Delete(ctx, user.ID)
+	if session.IsDone(err) {
 		cfg.Audit.Done(ctx, cfg.event(w, r, holder, "user_deleted", ""))
-	case !errors.Is(err, store.ErrNotFound): // that another request has deleted it is what was wanted
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // that another request has deleted it is what was wanted
 		return err
 	}
 	cfg.Sessions.Cookies.Clear(w, r)
@@ -232,10 +233,12 @@ func (cfg HTTP) end(w http.ResponseWriter, r *http.Request, holder *token.Holder
 	if errors.Is(err, store.ErrNotFound) {
 		return unknown
 	}
+	if session.IsDone(err) {
+		cfg.Audit.Done(ctx, cfg.event(w, r, holder, "session", "ended"))
+	}
 	if err != nil {
 		return err
 	}
-	cfg.Audit.Done(ctx, cfg.event(w, r, holder, "session", "ended"))
 	if id == holder.Session {
 		cfg.Sessions.Cookies.Clear(w, r)
 	}

@@ -193,7 +193,7 @@ func changes(by audit.By, before, after store.User) (events []store.Event) {
 // Delete deletes a user with all that belongs to it, sessions and tokens included.
 func (s *Service) Delete(ctx context.Context, by audit.By, id string) error {
 	err := s.Sessions.Delete(ctx, id)
-	if err == nil || errors.Is(err, session.ErrNotKnownYet) {
+	if session.IsDone(err) {
 		s.Audit.Done(ctx, by.Event("user_deleted", byOperator, id))
 	}
 	return err
@@ -202,7 +202,7 @@ func (s *Service) Delete(ctx context.Context, by audit.By, id string) error {
 // EndSession ends a session of a user, with all its tokens. [store.ErrNotFound] says that the user has no such session.
 func (s *Service) EndSession(ctx context.Context, by audit.By, userID, id string) error {
 	err := s.Sessions.End(ctx, userID, store.Which{Only: id})
-	if err == nil || errors.Is(err, session.ErrNotKnownYet) {
+	if session.IsDone(err) {
 		s.Audit.Done(ctx, by.Event("session", byOperator, userID))
 	}
 	return err

@@ -247,7 +247,8 @@ func (h *handler) view(c *call, u store.User) (any, error) {
 }
 
 func (h *handler) change(c *call) (any, error) {
-	if _, err := api.Query(c.Request); err != nil {
+	u, err := h.user(c)
+	if err != nil {
 		return nil, err
 	}
 	var body Patch
@@ -260,12 +261,7 @@ func (h *handler) change(c *call) (any, error) {
 	}
 	ctx, cancel := session.Lasting(c.Request)
 	defer cancel()
-	id := c.PathValue("id")
-	u, err := h.service.Change(ctx, c.by, id, change)
-	if c.concerns = u.ID; errors.Is(err, ErrVersion) {
-		c.concerns = id
-	}
-	if err != nil {
+	if u, err = h.service.Change(ctx, c.by, u.ID, change); err != nil {
 		return nil, err
 	}
 	return h.view(c, u)

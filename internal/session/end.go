@@ -10,8 +10,11 @@ import (
 	"github.com/countersign-auth/countersign/internal/store"
 )
 
-// ErrNotKnownYet is wrapped by errors of what has been done all the same: this node could not learn what has ended.
-var ErrNotKnownYet = errors.New("ended, but this node does not know it yet")
+// errNotKnownYet is wrapped by errors of what has been done all the same: this node could not learn what has ended.
+var errNotKnownYet = errors.New("ended, but this node does not know it yet")
+
+// IsDone reports whether what a verb was asked for has been done, though its error may say that this node does not know it yet.
+func IsDone(err error) bool { return err == nil || errors.Is(err, errNotKnownYet) }
 
 // List returns the living sessions of a user, the one used last first.
 func (s *Service) List(ctx context.Context, user store.User) ([]store.Session, error) {
@@ -116,7 +119,7 @@ func (s *Service) revocation(user store.User) store.Revocation {
 // synced makes this node know what has been ended before anybody is told so.
 func (s *Service) synced(ctx context.Context) error {
 	if err := s.Revoked.Load(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotKnownYet, err)
+		return fmt.Errorf("%w: %w", errNotKnownYet, err)
 	}
 	return nil
 }

@@ -157,13 +157,13 @@ func (h *handler) end(w http.ResponseWriter, r *http.Request, user, session, sco
 	default:
 		err = h.service.EndOwn(ctx, user, session)
 	}
-	switch {
-	case err == nil:
+	if IsDone(err) {
 		client := ClientOf(w, r, h.Proxies)
 		h.service.Audit.Done(ctx, store.Event{
 			Kind: "logout", Reason: cmp.Or(scope, "this"), UserID: user, Client: client.Addr, RequestID: client.RequestID,
 		})
-	case !errors.Is(err, store.ErrNotFound): // that it has ended already is what was wanted
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // that it has ended already is what was wanted
 		return err
 	}
 	if scope != "others" {

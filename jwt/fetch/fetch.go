@@ -9,10 +9,12 @@ package fetch
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -115,6 +117,27 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
 }
 
+// unasked returns why there is no answer, without the URL, in whose query may stand a secret, and without what somebody answered
+// who does not speak HTTP.
+func unasked(err error) error {
+	var withURL *url.Error
+	if errors.As(err, &withURL) {
+		err = withURL.Err
+	}
+	var (
+		timeout     net.Error
+		network     *net.OpError
+		certificate *tls.CertificateVerificationError
+		alert       tls.AlertError
+	)
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.As(err, &network), errors.As(err, &certificate), errors.As(err, &alert),
+		errors.Is(err, context.Canceled), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, http.ErrSchemeMismatch):
+		return err
+	}
+	return errors.New("there is no answer that could be read")
+}
+
 // Get asks once. Etag, when not empty, is that of the document that the caller has. No error repeats what was answered.
 func (s *Source) Get(ctx context.Context, etag string) (Document, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
@@ -132,7 +155,7 @@ func (s *Source) Get(ctx context.Context, etag string) (Document, error) {
 	}
 	res, err := s.client.Do(req)
 	if err != nil {
-		return Document{}, err
+		return Document{}, unasked(err)
 	}
 	defer res.Body.Close()
 	switch {

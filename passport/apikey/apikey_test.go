@@ -99,7 +99,7 @@ func TestContract(t *testing.T) {
 		},
 		Twice: []func() *http.Request{
 			get("/", "X-API-Key", a, "X-API-Key", a), get("/", "X-API-Key", a, "Authorization", "Bearer "+a), get("/", "X-API-Key", a, "X-API-Key", b),
-			get("/", "Authorization", "Bearer "+a, "Authorization", "Bearer eyJ.e30.x"), get("/", "X-API-Key", a+","+a),
+			get("/", "Authorization", "Bearer "+a, "Authorization", "Bearer eyJ.e30.x"), get("/", "X-API-Key", a, "Authorization", "bearer eyJ.e30.x"), get("/", "X-API-Key", a+","+a),
 			get("/", "Authorization", "Bearer "+a+", Bearer "+a), get("/", "Authorization", "Bearer "+a+" "+a),
 		},
 		Malformed: []func() *http.Request{

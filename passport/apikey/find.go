@@ -26,19 +26,30 @@ func (s *Strategy[U]) find(r *http.Request) (f found) {
 			f.add(line)
 		}
 	}
-	lines := r.Header["Authorization"]
+	lines, tokens := r.Header["Authorization"], 0
 	for _, line := range lines {
-		if scheme, text, _ := strings.Cut(line, " "); strings.EqualFold(scheme, "Bearer") {
-			if text = strings.Trim(text, " "); strings.HasPrefix(text, Prefix) {
-				f.add(text)
-				f.count += len(lines) - 1 // as keys, whatever they are: another server may read another line
-			}
+		scheme, text, _ := strings.Cut(line, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			continue
+		}
+		if text = strings.Trim(text, " "); strings.HasPrefix(text, Prefix) {
+			f.add(text)
+			f.count += len(lines) - 1 // as keys, whatever they are: another server may read another line
+		} else {
+			tokens++
 		}
 	}
-	if s.query == "" || r.URL.RawQuery == "" {
-		return f
+	if s.query != "" && r.URL.RawQuery != "" {
+		s.findInQuery(r.URL.RawQuery, &f)
 	}
-	wire.QueryNames(r.URL.RawQuery, func(name, raw string) bool {
+	if f.count > 0 { // a token beside a key is one credential too many, whoever reads it
+		f.count += tokens
+	}
+	return f
+}
+
+func (s *Strategy[U]) findInQuery(query string, f *found) {
+	wire.QueryNames(query, func(name, raw string) bool {
 		if name == s.query && raw != "" {
 			text, err := url.QueryUnescape(raw)
 			if err != nil {
@@ -49,7 +60,6 @@ func (s *Strategy[U]) find(r *http.Request) (f found) {
 		}
 		return true
 	})
-	return f
 }
 
 // isFieldName reports whether a text is a token (RFC 9110, section 5.6.2), as the name of a header field is.

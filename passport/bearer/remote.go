@@ -61,6 +61,11 @@ type Config struct {
 	Now func() time.Time
 }
 
+// Format writes whom c trusts and for whom, whatever the verb and flags, and not the secret.
+func (c Config) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "bearer.Config{Issuer: %q, Audience: %q, …}", c.Issuer, c.Audience)
+}
+
 // Remote verifies the tokens of an issuer: a Countersign server, or another that has a discovery document. It is a
 // [passport.Strategy], and [Remote.Guard] makes a guard of it. It is safe for concurrent use.
 //

@@ -1,40 +1,21 @@
 package bearer_test
 
 import (
-	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/countersign-auth/countersign/jwt"
 	"github.com/countersign-auth/countersign/passport/bearer"
 )
 
-// lines is what a log has said. It is safe for concurrent use.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // TestWitness: whoever configures the wrong audience reads so in the log, once, and forged tokens say nothing there.
 func TestWitness(t *testing.T) {
 	t.Parallel()
 	s, other := newIssuerServer(t), newIssuerServer(t)
-	var said lines
+	var said syncLog
 	r, err := bearer.New(bearer.Config{Issuer: s.URL, Audience: "orders", Logger: slog.New(slog.NewTextHandler(&said, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -54,5 +35,17 @@ func TestWitness(t *testing.T) {
 	}
 	if text := said.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "another audience") || !strings.Contains(text, "audience=orders") {
 		t.Errorf("the log says %q", text)
+	}
+}
+
+func TestConfigDoesNotPrintItsSecret(t *testing.T) {
+	t.Parallel()
+	cfg := bearer.Config{Issuer: "https://auth.example", Audience: audience, Secret: secret}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		for _, printed := range []string{fmt.Sprintf(verb, cfg), fmt.Sprintf(verb, &cfg), fmt.Sprintf(verb, []bearer.Config{cfg})} {
+			if strings.Contains(printed, "Secret") || strings.Contains(printed, fmt.Sprint(secret[0], " ", secret[1])) || strings.Contains(printed, string(secret[:8])) || !strings.Contains(printed, "auth.example") {
+				t.Errorf("%s: %s", verb, printed)
+			}
+		}
 	}
 }
