@@ -24,9 +24,11 @@ type document struct {
 }
 
 // Write answers with err as problem+json. It must be called before anything else is written.
-// A request id is taken from the X-Request-Id header of the response, when there is one.
+// A request id is taken from the X-Request-Id header of the response, when there is one. If w, or a ResponseWriter within, has
+// a method NoteProblem(code string), that is told the code first: it is for access logs.
 func Write(w http.ResponseWriter, err error) {
 	e := From(err)
+	note(w, e.Code)
 	status := e.header(w.Header())
 	body, _ := json.Marshal(e.document(w.Header(), status)) // strings and ints always marshal
 	w.Header().Set("Content-Type", ContentType)
@@ -35,7 +37,7 @@ func Write(w http.ResponseWriter, err error) {
 }
 
 // Respond answers with err in the form that the client asked for: a short page for a browser, problem+json for
-// everything else. It must be called before anything else is written.
+// everything else. It must be called before anything else is written. The code is noted as by [Write].
 func Respond(w http.ResponseWriter, r *http.Request, err error) {
 	if !PrefersHTML(r) {
 		w.Header().Add("Vary", "Accept")
@@ -43,12 +45,27 @@ func Respond(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	e := From(err)
+	note(w, e.Code)
 	status := e.header(w.Header())
 	w.Header().Add("Vary", "Accept")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	w.WriteHeader(status)
 	_ = page.Execute(w, e.document(w.Header(), status)) // what fails here is the connection
+}
+
+func note(w http.ResponseWriter, code string) {
+	for w != nil {
+		switch t := w.(type) {
+		case interface{ NoteProblem(code string) }:
+			t.NoteProblem(code)
+			return
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return
+		}
+	}
 }
 
 // PrefersHTML reports whether r's Accept header names text/html with a higher weight than any JSON type, as that of a

@@ -178,12 +178,16 @@ func Fail(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 type recorder struct {
 	http.ResponseWriter
 	status int
+	code   string // of a problem
 	bytes  int64
 	id     [1]string // of the request; an array, so that the header needs no memory of its own
 }
 
 // Unwrap lets http.ResponseController reach the connection.
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
+
+// NoteProblem implements what [problem.Write] asks for.
+func (rec *recorder) NoteProblem(code string) { rec.code = code }
 
 func (rec *recorder) WriteHeader(status int) {
 	if rec.status == 0 && status >= 200 {

@@ -55,16 +55,21 @@ func (w *lineWriter) Write(line []byte) (int, error) {
 type access struct {
 	id, method, path string
 	status           int
+	code             string // of a problem; empty for none
 	bytes            int64
 	took             time.Duration
 	client           netip.Addr
 }
 
-// log writes the access line.
+// log writes the access line. Of 304 Not Modified there is none: it says that there is nothing new, to services that ask for the
+// revocation feed twice a second each.
 func (f *front) log(r *http.Request, rec *recorder, start time.Time) {
+	if rec.status == http.StatusNotModified {
+		return
+	}
 	now := f.cfg.Now()
 	a := access{
-		id: rec.id[0], method: r.Method, path: r.URL.Path, status: rec.status, bytes: rec.bytes,
+		id: rec.id[0], method: r.Method, path: r.URL.Path, status: rec.status, code: rec.code, bytes: rec.bytes,
 		took: now.Sub(start), client: f.cfg.Proxies.Client(r),
 	}
 	if a.status == 0 {
@@ -82,7 +87,7 @@ func (f *front) log(r *http.Request, rec *recorder, start time.Time) {
 }
 
 func (a *access) attrs() []slog.Attr {
-	return []slog.Attr{
+	attrs := []slog.Attr{
 		slog.String("request_id", a.id),
 		slog.String("method", a.method),
 		slog.String("path", a.path),
@@ -91,10 +96,16 @@ func (a *access) attrs() []slog.Attr {
 		slog.Int64("took_us", a.took.Microseconds()),
 		slog.String("client", a.client.String()),
 	}
+	if a.code != "" {
+		attrs = append(attrs, slog.String("code", a.code))
+	}
+	return attrs
 }
 
 // plain reports whether nothing in the line has to be escaped. The id is a plain one anyway.
-func (a *access) plain() bool { return onlyOf(a.method, &inJSON) && onlyOf(a.path, &inJSON) }
+func (a *access) plain() bool {
+	return onlyOf(a.method, &inJSON) && onlyOf(a.path, &inJSON) && onlyOf(a.code, &inJSON)
+}
 
 // append appends the line that slog.JSONHandler writes for attrs, which must be plain.
 func (a *access) append(b []byte, now time.Time) []byte {
@@ -117,6 +128,10 @@ func (a *access) append(b []byte, now time.Time) []byte {
 		b = a.client.AppendTo(b) // a zone has been taken off, so there is nothing to escape
 	} else {
 		b = append(b, "invalid IP"...)
+	}
+	if a.code != "" {
+		b = append(b, `","code":"`...)
+		b = append(b, a.code...)
 	}
 	return append(b, "\"}\n"...)
 }

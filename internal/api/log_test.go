@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/api"
+	"github.com/countersign-auth/countersign/problem"
 )
 
 // served sends r through the middleware with that logger, and returns what is logged.
@@ -177,3 +178,39 @@ func BenchmarkAccessLog(b *testing.B) {
 		})
 	}
 }
+
+// TestLogHasTheCode: what was refused is in the log by the code of the answer, whatever wraps the writer.
+func TestLogHasTheCode(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	for _, log := range []*slog.Logger{api.NewLog(&out), slog.New(slog.NewJSONHandler(&out, nil))} {
+		for _, code := range []string{"cross_origin", `of "others"`} {
+			for name, answer := range map[string]http.HandlerFunc{
+				"json": func(w http.ResponseWriter, _ *http.Request) { problem.Write(w, problem.New(403, code, "No.")) },
+				"wrapped": func(w http.ResponseWriter, _ *http.Request) {
+					problem.Write(struct{ wrapper }{wrapper{w}}, problem.New(403, code, "No."))
+				},
+				"page": func(w http.ResponseWriter, r *http.Request) {
+					r.Header.Set("Accept", "text/html")
+					problem.Respond(w, r, problem.New(403, code, "No."))
+				},
+			} {
+				line := served(t, log, &out, httptest.NewRequest(http.MethodGet, "/", nil), answer)
+				var got struct{ Code string }
+				if err := json.Unmarshal([]byte(line), &got); err != nil || got.Code != code {
+					t.Errorf("%s: %v: %s", name, err, line)
+				}
+			}
+		}
+		if line := served(t, log, &out, httptest.NewRequest(http.MethodGet, "/", nil), func(http.ResponseWriter, *http.Request) {}); strings.Contains(line, `"code"`) {
+			t.Error(line)
+		}
+		if line := served(t, log, &out, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }); line != "" {
+			t.Errorf("of 304: %s", line)
+		}
+	}
+}
+
+type wrapper struct{ http.ResponseWriter }
+
+func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
