@@ -7,8 +7,8 @@ export interface FieldProblem {
   readonly detail: string;
 }
 
-/** Why a session is over: `logout`, here or in another tab; `ended`, by the server; `elsewhere`, by a tab that did not say why. */
-export type EndReason = 'logout' | 'ended' | 'elsewhere';
+/** Why a session is over: `logout`, here or in another tab; `ended`, by the server; `removed`, by who emptied the storage. */
+export type EndReason = 'logout' | 'ended' | 'removed';
 
 /** The server answered, and not with what was asked for. */
 export class CountersignError extends Error {
@@ -20,7 +20,7 @@ export class CountersignError extends Error {
   /** For people, in English. */
   readonly detail: string;
   /** What is wrong with which field; often empty. */
-  readonly fields: readonly FieldProblem[];
+  readonly errors: readonly FieldProblem[];
   /** Finds the request in the server's log. */
   readonly requestId: string | undefined;
   /** In how many seconds the server lets the next attempt in, if it said so. */
@@ -34,18 +34,18 @@ export class CountersignError extends Error {
     this.status = answer.status;
     this.code = text(problem['code']) ?? 'unexpected_answer';
     this.detail = detail;
-    this.fields = fieldsOf(problem['errors']);
+    this.errors = fieldsOf(problem['errors']);
     this.requestId = text(problem['request_id']) ?? answer.headers.get('X-Request-Id') ?? undefined;
     this.retryAfter = secondsUntil(answer.headers.get('Retry-After'));
   }
 }
 
-/** The server was not reached, did not answer in time, or the answer broke off. `cause` is what the platform said. */
+/** The server was not reached, did not answer in time, or the answer broke off. `cause` is what the platform said. It ends no session. */
 export class NetworkError extends Error {
   override readonly name = 'NetworkError';
 }
 
-/** Nobody is signed in. */
+/** Nobody is signed in. `cause` is the server's refusal, if it was that which ended the session. */
 export class SignedOutError extends Error {
   override readonly name = 'SignedOutError';
 }

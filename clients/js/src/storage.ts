@@ -1,7 +1,7 @@
-import { members } from './errors.js';
+import { members, type EndReason } from './errors.js';
 
-/** Where tokens are kept: `localStorage`, or what is like it. Tabs with the same storage share one session. */
-export type TokenStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+/** Where a session is kept: `localStorage`, or what is like it. Tabs with the same storage share one session. */
+export type SessionStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 /** A session as a client knows it. In cookie mode both tokens are empty. */
 export interface Kept {
@@ -15,34 +15,74 @@ export interface Kept {
   readonly at: number;
 }
 
-/** Returns the session that a text or a message is, or null: other scripts may have written anything there. */
-export function keptFrom(value: unknown): Kept | null {
-  const { login, token, refreshToken, lifetime, at } = members(value);
-  return typeof login === 'string' && typeof token === 'string' && typeof refreshToken === 'string' &&
-    typeof lifetime === 'number' && typeof at === 'number' ? { login, token, refreshToken, lifetime, at } : null;
+/** What stands in the place of a session that is over, so that a tab that was asleep learns of it. */
+export interface Ended {
+  readonly login: string;
+  readonly ended: EndReason;
 }
 
-/** Is keptFrom for JSON. */
-export function keptFromText(text: string | null): Kept | null {
+/** Returns the session that a value is, or undefined: other scripts may have written anything there. */
+export function keptFrom(value: unknown): Kept | undefined {
+  const { login, token, refreshToken, lifetime, at } = members(value);
+  return typeof login === 'string' && isToken(token) && isToken(refreshToken) &&
+    typeof lifetime === 'number' && lifetime > 0 && typeof at === 'number' ? { login, token, refreshToken, lifetime, at } : undefined;
+}
+
+function isToken(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x21-\x7e]*$/.test(value);
+}
+
+/** Is keptFrom for a session that is over. */
+export function endedFrom(value: unknown): Ended | undefined {
+  const { login, ended } = members(value);
+  return typeof login === 'string' && (ended === 'logout' || ended === 'ended' || ended === 'removed') ? { login, ended } : undefined;
+}
+
+/** Returns the value that a text is, and undefined of what is no JSON. */
+export function parsed(text: string): unknown {
   try {
-    return keptFrom(JSON.parse(text ?? 'null'));
+    return JSON.parse(text);
   } catch {
-    return null;
+    return undefined;
   }
 }
 
-/** Returns the storage without its exceptions: one that is full or forbidden keeps nothing, and the client goes on from memory. */
-export function forgiving(storage: TokenStorage): TokenStorage {
-  const attempt = <T>(otherwise: T, call: () => T): T => {
+/** Returns a storage that forgets when the page is left or the process ends. Clients that are given the same one share a session. */
+export function memoryStorage(): SessionStorage {
+  const items = new Map<string, string>();
+  return {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  };
+}
+
+/** Returns the page's localStorage, and a memory where there is none. */
+export function defaultStorage(): SessionStorage {
+  if (typeof document === 'undefined') return memoryStorage();
+  try {
+    return localStorage; // a page in a sandbox gets an exception
+  } catch {
+    return memoryStorage();
+  }
+}
+
+/**
+ * Returns the storage without its exceptions: one that is forbidden keeps nothing, and the client goes on from memory. One that is
+ * full keeps an empty text instead of what was there before: an old refresh token, found by a tab that is opened later, would end
+ * the session.
+ */
+export function forgiving(storage: SessionStorage): SessionStorage {
+  const attempt = <T>(call: () => T, otherwise: () => T): T => {
     try {
       return call();
     } catch {
-      return otherwise;
+      return otherwise();
     }
   };
   return {
-    getItem: (key) => attempt(null, () => storage.getItem(key)),
-    setItem: (key, value) => attempt(undefined, () => storage.setItem(key, value)),
-    removeItem: (key) => attempt(undefined, () => storage.removeItem(key)),
+    getItem: (key) => attempt(() => storage.getItem(key), () => null),
+    setItem: (key, value) => attempt(() => storage.setItem(key, value), () => attempt(() => storage.setItem(key, ''), () => undefined)),
+    removeItem: (key) => attempt(() => storage.removeItem(key), () => undefined),
   };
 }

@@ -14,42 +14,52 @@ export interface Tokens {
   readonly lifetime: number;
 }
 
-/** Wire speaks to the server's own routes. */
+/** What a Wire is made of. */
+export interface WireOptions {
+  /** The server's URL, without a slash at its end. */
+  readonly base: string;
+  readonly cookie: boolean;
+  /** How long an answer may take, in milliseconds. */
+  readonly timeout: number;
+  readonly send: typeof fetch;
+}
+
+/** Wire speaks to the server's own routes. It knows no session. */
 export class Wire {
-  constructor(
-    private readonly base: string,
-    private readonly cookie: boolean,
-    private readonly timeout: number,
-    private readonly send: typeof fetch,
-  ) {}
+  readonly #options: WireOptions;
 
-  /** Returns the URL of a route. */
-  url(path: string): string {
-    return this.base + path;
+  constructor(options: WireOptions) {
+    this.#options = options;
   }
 
-  /**
-   * Returns what every request to the server's own routes has: a time limit, and no redirects, which the server never makes.
-   * With tokens in the header, cookies stay at home: a cookie session beside them would be a second token, which is a 400.
-   */
-  init(): RequestInit {
-    return { signal: AbortSignal.timeout(this.timeout), redirect: 'error', credentials: this.cookie ? 'same-origin' : 'omit' };
-  }
-
-  /** Posts a JSON document and returns the answer's. What is not `good` is an unexpected answer. */
-  async post(path: string, body: object, init?: RequestInit, good?: (answer: Answer) => boolean): Promise<Answer> {
-    return answerOf(() => this.send(this.url(path), {
-      ...this.init(), ...init, method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+  /** Posts a JSON document and returns the answer's. An answer that is not `good` is an error. */
+  async post(path: string, body: object, good?: (answer: Answer) => boolean): Promise<Answer> {
+    const { send } = this.#options;
+    return answerOf(() => send(this.url(path), {
+      ...this.init(), method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
     }), good);
   }
 
   /** Posts to a route that answers with tokens. */
-  async tokens(path: string, body: object, init?: RequestInit): Promise<Tokens> {
-    const kind = this.cookie ? 'undefined' : 'string';
-    const answer = await this.post(path, body, init, (a) =>
+  async tokens(path: string, body: object): Promise<Tokens> {
+    const kind = this.#options.cookie ? 'undefined' : 'string';
+    const answer = await this.post(path, body, (a) =>
       typeof a['token'] === kind && typeof a['refresh_token'] === kind && Number(a['expires_in']) > 0);
     const { token = '', refresh_token: refreshToken = '', expires_in: seconds } = answer as Record<string, string>;
     return { token, refreshToken, lifetime: Number(seconds) * 1000 };
+  }
+
+  url(path: string): string {
+    return this.#options.base + path;
+  }
+
+  /**
+   * Returns what every request to the server's own routes has: a time limit, and no redirects, which these never answer with.
+   * With tokens in the header, cookies stay at home: a cookie session beside them would be a second token, which is a 400.
+   */
+  init(): RequestInit {
+    const { timeout, cookie } = this.#options;
+    return { signal: AbortSignal.timeout(timeout), redirect: 'error', credentials: cookie ? 'same-origin' : 'omit', cache: 'no-store' };
   }
 }
 
