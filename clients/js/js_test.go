@@ -3,6 +3,7 @@ package js_test
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +57,26 @@ func TestNode(t *testing.T) {
 			runNode(t, file, "GATE="+g.URL, "FOREIGN="+foreign.URL)
 		})
 	}
+}
+
+// The server is killed and started again, by the tests themselves.
+func TestNodeServerRestarts(t *testing.T) {
+	t.Parallel()
+	build(t)
+	binary := filepath.Join(t.TempDir(), "countersign")
+	if out, err := exec.Command("go", "build", "-o", binary, "github.com/countersign-auth/countersign/cmd/countersign").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	runNode(t, "restart.test.mjs", "SERVER="+binary, "GATE=http://"+addr,
+		"COUNTERSIGN_LISTEN="+addr, "COUNTERSIGN_DATA="+t.TempDir(), "COUNTERSIGN_PASSWORD_BCRYPT_COST=4", "COUNTERSIGN_JWT_ACCESS_TTL=2s")
 }
 
 func TestPackedFiles(t *testing.T) {

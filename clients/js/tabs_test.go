@@ -160,6 +160,7 @@ func TestBrowserCookieMode(t *testing.T) {
 	p.run(t, "localStorage.clear()")
 	p.reload(t)
 	p.want(t, "auth.signedIn ?? null", "null")
+	tabs[1].want(t, "auth.signedIn", "true")
 	p.want(t, "auth.refresh()", "undefined")
 	p.want(t, "auth.signedIn", "true")
 

@@ -95,11 +95,10 @@ export class Session {
     const value = text === null ? undefined : parsed(text);
     const ended = endedFrom(value);
     const kept = keptFrom(value);
-    if (text === null) this.#forget('removed');
-    else if (ended !== undefined) this.#forget(ended.ended);
-    else if (kept === undefined) return; // rubbish
-    else if (kept.login === this.#over) this.#save({ login: kept.login, ended: 'logout' }); // from a tab that had not heard of it
-    else this.#adopt(kept);
+    if (ended !== undefined) this.#forget(ended.ended);
+    else if (kept !== undefined && kept.login === this.#over) this.#save({ login: kept.login, ended: 'logout' }); // a tab had not heard of it
+    else if (kept !== undefined) this.#adopt(kept);
+    else if (text === null && !this.#cookie) this.#forget('removed'); // what is there but rubbish says nothing
   }
 
   /** Waits until the access token is good for some while yet. Throws a SignedOutError if nobody is signed in. */
@@ -258,7 +257,7 @@ export class Session {
   }
 
   #forget(reason: EndReason): void {
-    if (this.#kept === null || (this.#kept === undefined && reason === 'removed')) return;
+    if (this.#kept === null) return;
     this.#over = this.#kept?.login;
     this.#kept = null;
     this.#plan();
