@@ -36,15 +36,15 @@ for name in "${servers[@]}"; do
   server "$name" || echo "test-deps: MISSING $name; tests that need it will skip"
 done
 
-peers=internal/testkit/node
-if command -v npm >/dev/null && ! cmp -s "$peers/package-lock.json" "$peers/node_modules/.installed"; then
-  echo "test-deps: npm ci in $peers"
-  if npm ci --prefix "$peers" --no-audit --no-fund --ignore-scripts --loglevel=error; then
-    cp "$peers/package-lock.json" "$peers/node_modules/.installed"
+for packages in internal/testkit/node clients/js; do
+  command -v npm >/dev/null && ! cmp -s "$packages/package-lock.json" "$packages/node_modules/.installed" || continue
+  echo "test-deps: npm ci in $packages"
+  if npm ci --prefix "$packages" --no-audit --no-fund --ignore-scripts --loglevel=error; then
+    cp "$packages/package-lock.json" "$packages/node_modules/.installed"
   else
-    echo "test-deps: MISSING npm packages of $peers; tests that need them will skip"
+    echo "test-deps: MISSING npm packages of $packages; tests that need them will skip"
   fi
-fi
+done
 
 # The MongoDB server that the tests start where there is no mongod: a module of its own, whose first build takes minutes.
 if [ -z "${COUNTERSIGN_TEST_MONGODB:-}" ] && ! command -v mongod >/dev/null; then

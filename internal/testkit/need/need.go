@@ -29,6 +29,20 @@ func Node(t testing.TB) string {
 	return dir
 }
 
+// JSClient makes sure that there is what builds and runs the client in clients/js.
+func JSClient(t testing.TB) {
+	t.Helper()
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing(t, tool)
+		}
+	}
+	_, here, _, _ := runtime.Caller(0)
+	if _, err := os.Stat(filepath.Join(filepath.Dir(here), "..", "..", "..", "clients", "js", "node_modules")); err != nil {
+		missing(t, "the npm packages of clients/js")
+	}
+}
+
 // Python returns the path of a Python that has PyJWT, with the package that it needs for signatures.
 func Python(t testing.TB) string {
 	t.Helper()
