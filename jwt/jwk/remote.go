@@ -160,7 +160,7 @@ func (r *Remote) Keys(ctx context.Context, h jwt.Header) ([]*jwt.Key, error) {
 	if keys := s.set.find(h.KeyID); len(keys) > 0 {
 		return keys, nil
 	}
-	return r.unknown(ctx, h, s, now)
+	return r.unknown(ctx, h, now)
 }
 
 // Holds reports whether key is one of the set that serves now: it is the one that a token was verified with
@@ -185,13 +185,12 @@ func (r *Remote) first(ctx context.Context, h jwt.Header, s *state, now int64) (
 
 // unknown answers for a key ID that the set does not have: the server may have a new key. An answer that is on its way may have
 // been written before that came, so it is waited for, and does not count as asking.
-func (r *Remote) unknown(ctx context.Context, h jwt.Header, s *state, now int64) ([]*jwt.Key, error) {
+func (r *Remote) unknown(ctx context.Context, h jwt.Header, now int64) ([]*jwt.Key, error) {
 	if f := r.flight.Load(); f != nil {
 		if err := f.wait(ctx); err != nil {
 			return nil, err
 		}
-		s = r.state.Load()
-		if keys := s.set.find(h.KeyID); len(keys) > 0 {
+		if keys := r.state.Load().set.find(h.KeyID); len(keys) > 0 {
 			return keys, nil
 		}
 	}
@@ -204,7 +203,7 @@ func (r *Remote) unknown(ctx context.Context, h jwt.Header, s *state, now int64)
 			return nil, err
 		}
 	}
-	s = r.state.Load()
+	s := r.state.Load()
 	keys := s.set.find(h.KeyID)
 	if len(keys) == 0 && s.err != nil {
 		return nil, fmt.Errorf("jwk: the key is not in the set of before: %w", s.err)
