@@ -33,7 +33,7 @@ func build(t *testing.T) {
 // runNode runs the tests in a file of test/.
 func runNode(t *testing.T, file string, environ ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=tap", filepath.Join("test", file))
+	cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=tap", "--test-timeout=60000", filepath.Join("test", file))
 	cmd.Env = append(os.Environ(), environ...)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "\n# fail 0\n") || strings.Contains(string(out), "\n# tests 0\n") {
