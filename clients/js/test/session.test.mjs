@@ -47,6 +47,35 @@ test('a logout is told to the others at once', async (t) => {
   assert.deepEqual(two.events, ['signed-out logout']);
 });
 
+test('what is told to the others has no token in it', async (t) => {
+  const storage = memoryStorage();
+  const heard = [];
+  const channel = new BroadcastChannel(key);
+  t.after(() => channel.close());
+  channel.onmessage = (event) => heard.push(JSON.stringify(event.data));
+  const auth = await signedIn(t, { storage });
+  await auth.refresh();
+  await auth.logOut();
+  await until(() => heard.length === 3);
+  assert.doesNotMatch(heard.join(), /csr_|eyJ/);
+});
+
+test('a refusal of what is past ends nothing', async (t) => {
+  const [storage, elsewhere] = [memoryStorage(), memoryStorage()];
+  const auth = await signedIn(t, { storage });
+  const other = await signedIn(t, { storage: elsewhere });
+  const [own] = await auth.sessions();
+  await auth.endSession(own.id);
+  const before = await count(refresh);
+  await fault('/token/refresh', { Delay: 300 });
+  const flight = auth.refresh();
+  await until(async () => (await count(refresh)) > before);
+  storage.setItem(key, elsewhere.getItem(key)); // a login in a tab that did not wait
+  await flight;
+  assert.equal((await auth.profile()).email, other.email);
+  assert.deepEqual(auth.events, ['signed-in', 'signed-in']);
+});
+
 test('without a channel the storage is enough', async (t) => {
   const { BroadcastChannel } = globalThis;
   t.after(() => Object.assign(globalThis, { BroadcastChannel }));
