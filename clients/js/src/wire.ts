@@ -63,7 +63,7 @@ export class Wire {
   }
 }
 
-/** Sends and reads a JSON object; {} of a 204. */
+/** Sends and reads a JSON object; {} of a 204. What sending throws is a network error, unless it has a word from the server. */
 export async function answerOf(send: () => Promise<Response>, good: (answer: Answer) => boolean = () => true): Promise<Answer> {
   let response: Response;
   let text: string | undefined;
@@ -71,6 +71,7 @@ export async function answerOf(send: () => Promise<Response>, good: (answer: Ans
     response = await send();
     text = await textOf(response);
   } catch (cause) {
+    if (cause instanceof CountersignError || cause instanceof NetworkError) throw cause;
     throw new NetworkError('The server could not be reached.', { cause });
   }
   if (response.status === 204) return {};

@@ -45,7 +45,8 @@ test('errors say what the server said', async (t) => {
 });
 
 test('what is no answer of Countersign is an error, and not repeated', async (t) => {
-  for (const [body, status] of [['<p>Secret', 200], ['<p>Secret', 502], ['[]', 200], ['{"token":"Secret"}', 200], ['"Secret"', 401]]) {
+  for (const [body, status] of [['<p>Secret', 200], ['<p>Secret', 502], ['[]', 200], ['{"token":"Secret"}', 200], ['{"expires_in":900}', 200],
+    ['{"token":["Secret"],"refresh_token":"a","expires_in":900}', 200], ['{"token":"Secret","refresh_token":"a","expires_in":"x"}', 200], ['"Secret"', 401]]) {
     const auth = client(t, { fetch: async () => new Response(body, { status }) });
     const error = await auth.logIn({ email: 'a@example.com', password }).catch((error) => error);
     assert.ok(error instanceof CountersignError, body);

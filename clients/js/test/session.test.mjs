@@ -37,6 +37,56 @@ test('clients with one storage are tabs of one session', async (t) => {
   for (const each of tabs) assert.ok(!each.events.includes('signed-out ended'), String(each.events));
 });
 
+test('a logout is told to the others at once', async (t) => {
+  const storage = memoryStorage();
+  const one = await signedIn(t, { storage });
+  const two = client(t, { storage });
+  await two.profile(); // what there was to hear before is heard
+  await one.logOut();
+  await until(() => two.events.length > 0);
+  assert.deepEqual(two.events, ['signed-out logout']);
+});
+
+test('what is told to the others has no token in it', async (t) => {
+  const storage = memoryStorage();
+  const heard = [];
+  const channel = new BroadcastChannel(key);
+  t.after(() => channel.close());
+  channel.onmessage = (event) => heard.push(JSON.stringify(event.data));
+  const auth = await signedIn(t, { storage });
+  await auth.refresh();
+  await auth.logOut();
+  await until(() => heard.length === 3);
+  assert.doesNotMatch(heard.join(), /csr_|eyJ/);
+});
+
+test('a refusal of what is past ends nothing', async (t) => {
+  const [storage, elsewhere] = [memoryStorage(), memoryStorage()];
+  const auth = await signedIn(t, { storage });
+  const other = await signedIn(t, { storage: elsewhere });
+  const [own] = await auth.sessions();
+  await auth.endSession(own.id);
+  const before = await count(refresh);
+  await fault('/token/refresh', { Delay: 300 });
+  const flight = auth.refresh();
+  await until(async () => (await count(refresh)) > before);
+  storage.setItem(key, elsewhere.getItem(key)); // a login in a tab that did not wait
+  await flight;
+  assert.equal((await auth.profile()).email, other.email);
+  assert.deepEqual(auth.events, ['signed-in', 'signed-in']);
+});
+
+test('without a channel the storage is enough', async (t) => {
+  const { BroadcastChannel } = globalThis;
+  t.after(() => Object.assign(globalThis, { BroadcastChannel }));
+  delete globalThis.BroadcastChannel;
+  const storage = memoryStorage();
+  const tabs = [await signedIn(t, { storage }), client(t, { storage }), client(t, { storage })];
+  assert.equal(await during(refresh, () => Promise.all(tabs.map((each) => each.refresh()))), 1);
+  await tabs[1].logOut();
+  for (const each of tabs) await assert.rejects(each.getToken(), SignedOutError);
+});
+
 test('a tab that was asleep looks in the storage first', async (t) => {
   const storage = memoryStorage();
   const one = await signedIn(t, { storage });
@@ -88,6 +138,7 @@ test('a token that is still good is given while the server is away', async (t) =
   }), 1);
   turned.hands.monotonic += 35_000;
   await assert.rejects(auth.getToken(), (error) => error instanceof CountersignError && error.status === 503);
+  await assert.rejects(auth.profile(), (error) => error instanceof CountersignError && error.status === 503);
   turned.hands.monotonic += 35_000;
   await fault('/token/refresh', { Times: 0 });
   assert.notEqual(await auth.getToken(), first);
@@ -146,7 +197,7 @@ test('a listener that throws disturbs nobody', async (t) => {
     const end = auth.onChange((event) => console.log(event.type));
     await auth.logIn(${JSON.stringify({ email, password })});
     end();
-    await auth.logOut();`; // and ends by itself: no timer keeps it
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+    await auth.refresh();`; // and ends by itself: no timer keeps it
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 });
   assert.deepEqual(stdout.trim().split('\n'), ['mine', 'signed-in', 'mine']);
 });
