@@ -161,7 +161,7 @@ func TestBrowserCookieMode(t *testing.T) {
 	p.reload(t)
 	p.want(t, "auth.signedIn ?? null", "null")
 	tabs[1].want(t, "auth.signedIn", "true")
-	p.want(t, "auth.refresh()", "undefined")
+	p.want(t, "auth.profile().then((user) => user.email)", `"mike@example.com"`)
 	p.want(t, "auth.signedIn", "true")
 
 	p.want(t, `(() => { try { countersign.createClient({baseURL: "https://auth.example.com", session: "cookie"}) } catch (error) { return error.name } })()`, `"TypeError"`)
@@ -174,8 +174,14 @@ func TestBrowserCookieModeOfNobody(t *testing.T) {
 	build(t)
 	g := openGate(t)
 	p := openBrowser(t).open(t, g.URL+"/page?session=cookie")
-	p.want(t, "auth.signedIn ?? null", "null")
-	p.want(t, "auth.profile()", "SignedOutError ")
+	for _, call := range []string{"auth.profile()", "auth.refresh()", "auth.sessions()"} {
+		p.want(t, "auth.signedIn ?? null", "null")
+		p.want(t, call, "SignedOutError ")
+		p.want(t, "auth.signedIn", "false")
+		p.run(t, "localStorage.clear()")
+		p.reload(t)
+	}
+	p.want(t, `auth.fetch("/user").then((answer) => answer.status)`, "401")
 	p.want(t, "auth.signedIn", "false")
 }
 
