@@ -164,6 +164,14 @@ func TestBrowserCookieMode(t *testing.T) {
 	p.want(t, "auth.profile().then((user) => user.email)", `"mike@example.com"`)
 	p.want(t, "auth.signedIn", "true")
 
+	// Another client of the page, with tokens, has a session of its own beside it.
+	p.run(t, "void (window.other = countersign.createClient({baseURL: location.origin}))")
+	p.want(t, `other.logIn({email: "mike@example.com", password: `+quote(testkit.Password)+`})`, "undefined")
+	p.want(t, "other.profile().then((user) => user.email)", `"mike@example.com"`)
+	p.want(t, "auth.refresh()", "undefined")
+	p.want(t, "other.logOut()", "undefined")
+	p.want(t, "auth.profile().then((user) => user.email)", `"mike@example.com"`)
+
 	p.want(t, `(() => { try { countersign.createClient({baseURL: "https://auth.example.com", session: "cookie"}) } catch (error) { return error.name } })()`, `"TypeError"`)
 	p.want(t, "auth.logOut({scope: 'all'})", "undefined")
 	p.want(t, "auth.refresh()", "SignedOutError ")
