@@ -161,8 +161,16 @@ func TestBrowserCookieMode(t *testing.T) {
 	p.reload(t)
 	p.want(t, "auth.signedIn ?? null", "null")
 	tabs[1].want(t, "auth.signedIn", "true")
-	p.want(t, "auth.refresh()", "undefined")
+	p.want(t, "auth.profile().then((user) => user.email)", `"mike@example.com"`)
 	p.want(t, "auth.signedIn", "true")
+
+	// Another client of the page, with tokens, has a session of its own beside it.
+	p.run(t, "void (window.other = countersign.createClient({baseURL: location.origin}))")
+	p.want(t, `other.logIn({email: "mike@example.com", password: `+quote(testkit.Password)+`})`, "undefined")
+	p.want(t, "other.profile().then((user) => user.email)", `"mike@example.com"`)
+	p.want(t, "auth.refresh()", "undefined")
+	p.want(t, "other.logOut()", "undefined")
+	p.want(t, "auth.profile().then((user) => user.email)", `"mike@example.com"`)
 
 	p.want(t, `(() => { try { countersign.createClient({baseURL: "https://auth.example.com", session: "cookie"}) } catch (error) { return error.name } })()`, `"TypeError"`)
 	p.want(t, "auth.logOut({scope: 'all'})", "undefined")
@@ -174,8 +182,14 @@ func TestBrowserCookieModeOfNobody(t *testing.T) {
 	build(t)
 	g := openGate(t)
 	p := openBrowser(t).open(t, g.URL+"/page?session=cookie")
-	p.want(t, "auth.signedIn ?? null", "null")
-	p.want(t, "auth.profile()", "SignedOutError ")
+	for _, call := range []string{"auth.profile()", "auth.refresh()", "auth.sessions()"} {
+		p.want(t, "auth.signedIn ?? null", "null")
+		p.want(t, call, "SignedOutError ")
+		p.want(t, "auth.signedIn", "false")
+		p.run(t, "localStorage.clear()")
+		p.reload(t)
+	}
+	p.want(t, `auth.fetch("/user").then((answer) => answer.status)`, "401")
 	p.want(t, "auth.signedIn", "false")
 }
 

@@ -86,7 +86,7 @@ export class Client {
     this.#leave = attend(this.#session, key);
   }
 
-  /** Whether somebody is signed in; undefined in cookie mode until {@link refresh}, or anything else, has asked the server. */
+  /** Whether somebody is signed in; undefined in cookie mode as long as the server has not been asked, which {@link refresh} and {@link profile} do. */
   get signedIn(): boolean | undefined {
     return this.#session.signedIn;
   }
@@ -150,8 +150,10 @@ export class Client {
 
   /** Asks the server who is signed in. */
   async profile(): Promise<User> {
+    await this.#known();
+    const login = this.#session.current?.login;
     const user = userOf(await this.#ask('GET', '/user/profile', hasUser));
-    if (this.#session.signedIn !== false) this.#user = user;
+    if (login === this.#session.current?.login) this.#user = user; // else somebody else is signed in by now
     return user;
   }
 
@@ -179,8 +181,7 @@ export class Client {
   }
 
   async #ask(method: string, path: string, good?: (answer: Answer) => boolean): Promise<Answer> {
-    this.#open();
-    if (this.signedIn === false) throw new SignedOutError('Nobody is signed in.');
+    await this.#known();
     try {
       return await answerOf(() => this.#fetch(this.#wire.url(path), { ...this.#wire.init(), method }), good);
     } catch (error) {
@@ -189,6 +190,13 @@ export class Client {
       }
       throw error;
     }
+  }
+
+  /** Makes sure that somebody is signed in. In cookie mode the server may have to be asked. */
+  async #known(): Promise<void> {
+    this.#open();
+    if (this.signedIn === undefined) await this.#session.refresh();
+    if (this.signedIn === false) throw new SignedOutError('Nobody is signed in.');
   }
 
   #open(): void {

@@ -47,7 +47,8 @@ export function authorizedFetch(options: FetchOptions): typeof fetch {
         if (!(error instanceof SignedOutError)) throw error;
       }
     }
-    if (!session.current) return response;
+    const now = session.current;
+    if (!now || (used !== undefined && now.login !== used.login)) return response; // never in the name of another login
     await response.body?.cancel();
     return attempt(input, init);
   };

@@ -129,8 +129,9 @@ export class Session {
     if (this.#refusal !== undefined && this.#clock.monotonic() < this.#rests) throw this.#refusal;
     await this.#tabs.alone(async () => {
       this.look();
-      if (this.#kept !== before) return; // another tab has done it
-      if (before !== null) await this.#renew(before);
+      if (this.#kept !== before || before === null) return false; // another tab has done it
+      await this.#renew(before);
+      return true;
     });
     if (this.#kept === null) throw new SignedOutError('Nobody is signed in.');
   }
@@ -155,6 +156,7 @@ export class Session {
     await this.#tabs.alone(async () => {
       const tokens = await this.#wire.tokens(path, body);
       this.#keep({ login: newLogin(), ...tokens, at: this.#clock.date() });
+      return true;
     });
   }
 
@@ -183,6 +185,7 @@ export class Session {
         if (scope !== 'this') throw new SignedOutError('The server has ended the session.', { cause: error });
       }
       if (scope !== 'others') this.#end('logout');
+      return true;
     });
   }
 

@@ -2,7 +2,7 @@ import type { SessionStorage } from './storage.js';
 
 /** What {@link Tabs} uses of the Web Locks API. */
 interface Locks {
-  request<T>(name: string, options: { signal: AbortSignal }, work: () => Promise<T>): Promise<T>;
+  request(name: string, options: { signal: AbortSignal }, work: () => Promise<void>): Promise<void>;
 }
 
 /** What Tabs are made of. */
@@ -16,8 +16,8 @@ export interface TabsOptions {
   readonly patience: number;
 }
 
-/** How long a lock is kept after the work, in milliseconds: browsers bring what is written to localStorage to other tabs a little later. */
-const settling = 50;
+/** How long a lock is kept after a change, in milliseconds: browsers bring what is written to localStorage to other tabs a little later. */
+const settling = 150;
 
 /**
  * Tabs lets the clients of one session, in all tabs of an origin, work one after the other, and tell each other what they did.
@@ -55,25 +55,25 @@ export class Tabs {
     this.#channel = undefined;
   }
 
-  /** Does the work while no other tab does any, and returns when it is done. */
-  async alone<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.#shared) return work();
+  /** Does the work while no other tab does any. It says whether it has changed what tabs share. */
+  async alone(work: () => Promise<boolean>): Promise<void> {
+    if (!this.#shared) return void (await work());
     if (this.#locks === undefined) return this.#leased(work);
-    let doing: Promise<T> | undefined;
-    return new Promise<T>((resolve, reject) => {
-      const begin = (): Promise<T> => {
+    let doing: Promise<boolean> | undefined;
+    return new Promise((resolve, reject) => {
+      const begin = (): Promise<boolean> => {
         doing = work();
-        doing.then(resolve, reject);
+        doing.then(() => resolve(), reject);
         return doing;
       };
-      this.#locks!.request(this.#name, { signal: AbortSignal.timeout(this.#patience) }, () => begin().then(pause, pause)).catch(() => {
-        if (doing === undefined) void begin().catch(() => undefined); // a frozen tab has the lock, or this page may not have any
+      this.#locks!.request(this.#name, { signal: AbortSignal.timeout(this.#patience) }, () => begin().then(settled, () => undefined)).catch(() => {
+        if (doing === undefined) begin().catch(() => undefined); // a frozen tab has the lock, or this page may not have any
       });
     });
   }
 
   /** Is alone for where there are no Web Locks: who has written its name, and finds it there a moment later, has the lease. */
-  async #leased<T>(work: () => Promise<T>): Promise<T> {
+  async #leased(work: () => Promise<boolean>): Promise<void> {
     const key = this.#name + ':lease';
     const me = Math.random().toString(36).slice(2);
     const holder = (): string | undefined => {
@@ -90,13 +90,13 @@ export class Tabs {
       await new Promise((resolve) => setTimeout(resolve, 20 + 30 * Math.random()));
     }
     try {
-      return await work();
+      await work();
     } finally {
       if (holder() === me) this.#storage.removeItem(key);
     }
   }
 }
 
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, settling));
+function settled(changed: boolean): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, changed ? settling : 0));
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NetworkError } from '@countersign/client';
-import { advance, base, client, count, during, fault, foreign, signedIn } from './gate.mjs';
+import { NetworkError, memoryStorage } from '@countersign/client';
+import { advance, base, client, count, during, fault, foreign, password, signedIn } from './gate.mjs';
 
 const refused = { Status: 401, Challenge: 'Bearer realm="x", error="invalid_token"' };
 const refresh = 'POST /token/refresh';
@@ -102,6 +102,23 @@ test('a refresh that does not come through is no logout', async (t) => {
   await assert.rejects(auth.fetch(base + '/echo'), NetworkError);
   assert.equal(auth.signedIn, true);
   assert.equal((await auth.fetch(base + '/echo')).status, 200);
+});
+
+test('a request is not repeated in the name of another login', async (t) => {
+  const storage = memoryStorage();
+  const tab = client(t, { storage });
+  const { email } = await signedIn(t);
+  const overtaken = async (input, init) => {
+    const answer = await fetch(input, init);
+    if (answer.url === base + '/echo') await tab.logIn({ email, password }); // before the answer is heard
+    return answer;
+  };
+  const auth = await signedIn(t, { storage, fetch: overtaken });
+  await fault('/echo', refused);
+  assert.equal(await during('POST /echo', async () => {
+    assert.equal((await auth.fetch(base + '/echo', { method: 'POST', body: 'mine' })).status, 401);
+  }), 1);
+  assert.equal((await auth.profile()).email, email);
 });
 
 test('a session that was ended elsewhere', async (t) => {
