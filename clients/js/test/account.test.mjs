@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { test } from 'node:test';
-import { CountersignError, NetworkError, SignedOutError, createClient } from '@countersign/client';
+import { CountersignError, NetworkError, SignedOutError, createClient, memoryStorage } from '@countersign/client';
 import { base, client, fault, password, signedIn, until } from './gate.mjs';
 
 test('sign up, log in, profile, log out', async (t) => {
@@ -107,4 +107,25 @@ test('a closed client does nothing', async (t) => {
   for (const call of [() => auth.getToken(), () => auth.fetch(base), () => auth.refresh(), () => auth.logOut(), () => auth.profile()]) {
     await assert.rejects(call(), TypeError);
   }
+});
+
+test('an answer without tokens, or with odd ones, takes none away', async (t) => {
+  const storage = memoryStorage();
+  const good = { token: 'tok', refresh_token: 'ref', expires_in: 900 };
+  let next = good;
+  const auth = client(t, { storage, fetch: async () => (next === 204 ? new Response(null, { status: 204 }) : new Response(typeof next === 'string' ? next : JSON.stringify(next))) });
+  await auth.logIn({ email: 'a@example.com', password });
+  const kept = storage.getItem(`countersign:token:${base}`);
+  for (next of [204, { ...good, token: '' }, { ...good, refresh_token: '' }, { ...good, token: 'Secret\nx' }, { ...good, token: 'Secret\u0142' },
+    { ...good, expires_in: '900' }, { ...good, expires_in: [900] }, '{"token":"a","refresh_token":"b","expires_in":1e999}']) {
+    for (const call of [auth.refresh(), auth.logIn({ email: 'a@example.com', password })]) {
+      const error = await call.catch((error) => error);
+      assert.equal(error?.code, 'unexpected_answer', JSON.stringify(next));
+      assert.doesNotMatch(inspect(error), /Secret/);
+    }
+    assert.equal(storage.getItem(`countersign:token:${base}`), kept);
+  }
+  next = 204;
+  await assert.rejects(auth.profile(), { code: 'unexpected_answer' });
+  assert.equal(await auth.getToken(), 'tok');
 });
