@@ -1,7 +1,11 @@
 import { members, type EndReason } from './errors.js';
 
 /** Where a session is kept: `localStorage`, or what is like it. Tabs with the same storage share one session. */
-export type SessionStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+export interface SessionStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
 
 /** A session as a client knows it. In cookie mode both tokens are empty. */
 export interface Kept {

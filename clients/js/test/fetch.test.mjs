@@ -133,22 +133,6 @@ test('a session that was ended elsewhere', async (t) => {
   assert.equal((await client(t).fetch(base + '/user')).status, 401);
 });
 
-test('a request is not repeated for the next user', async (t) => {
-  const storage = memoryStorage();
-  const two = client(t, { storage });
-  const next = await signedIn(t);
-  const one = await signedIn(t, { storage, fetch: async (input, init) => {
-    const answer = await fetch(input, init);
-    if (answer.status === 401) await two.logIn({ email: next.email, password }); // before the answer comes
-    return answer;
-  } });
-  await fault('/echo', refused);
-  assert.equal(await during('POST /echo', async () => {
-    assert.equal((await one.fetch(base + '/echo', { method: 'POST', body: 'of the first' })).status, 401);
-  }), 1);
-  assert.equal((await one.profile()).email, next.email);
-});
-
 test('the caller waits no longer than their signal says', async (t) => {
   const turned = { ahead: 0, monotonic: () => performance.now() + turned.ahead, date: () => Date.now() };
   for (const [befalls, ahead] of [['/token/refresh', 899_000], ['/echo', 0]]) {
