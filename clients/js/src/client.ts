@@ -68,7 +68,9 @@ export class Client {
     const base = baseOf(options.baseURL);
     const { session: mode = 'token', origins = [], timeout = 15_000, clock = systemClock } = options;
     if (mode !== 'token' && mode !== 'cookie') throw new TypeError('session is token or cookie.');
-    if (!(timeout > 0)) throw new TypeError('timeout is a number of milliseconds.');
+    if (!Number.isInteger(timeout) || timeout <= 0 || timeout >= 2 ** 31) { // which is what timers can do
+      throw new TypeError('timeout is a whole number of milliseconds, of less than 25 days.');
+    }
     this.#cookie = mode === 'cookie';
     if (this.#cookie && base.origin !== ownOrigin()) throw new TypeError("In cookie mode baseURL is of the page's own origin.");
     const send = options.fetch ?? ((input, init) => fetch(input, init)); // a page may replace its fetch later
@@ -143,7 +145,7 @@ export class Client {
    * A token that is refused (401) is renewed and the request sent once more, unless its body is a stream or in a Request. With a
    * token, redirects are not followed: they are a network error, or an answer if the request says `redirect: 'manual'`.
    */
-  readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+  readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     this.#open();
     return this.#fetch(input, init);
   };
@@ -227,7 +229,7 @@ function attend(session: Session, key: string): () => void {
 }
 
 function ownOrigin(): string | undefined {
-  return typeof location === 'undefined' ? undefined : location.origin;
+  return typeof location === 'undefined' || location.origin === 'null' ? undefined : location.origin; // null: a page without an address of its own
 }
 
 function baseOf(text: string): URL {

@@ -13,9 +13,10 @@ const second = 1000;
 
 /**
  * Returns for how long nothing is tried after a failure, in milliseconds: twice as long with each one before it, up to a minute, and
- * as the server says, up to an hour. A part of it is by chance, so that not all clients of a server come back at the same moment.
+ * no less than the server says, up to an hour: it may say 0, or a date that is over by this clock. A part of it is by chance, so that not
+ * all clients of a server come back at the same moment.
  */
 export function pauseAfter(failures: number, wanted: number | undefined): number {
-  if (wanted !== undefined) return Math.min(wanted, 3600) * second + second * Math.random();
-  return Math.min(60 * second, second * 2 ** failures) * (0.5 + Math.random() / 2);
+  const own = Math.min(60 * second, second * 2 ** failures) * (0.5 + Math.random() / 2);
+  return wanted === undefined ? own : Math.max(own, Math.min(wanted, 3600) * second + second * Math.random());
 }

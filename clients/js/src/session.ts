@@ -73,7 +73,9 @@ export class Session {
 
   /** Calls the listener with each change from now on. Returns what ends that. */
   listen(listener: (event: SessionEvent) => void): () => void {
-    const own = (event: SessionEvent): void => listener(event);
+    const own = (event: SessionEvent): void => {
+      if (this.#listeners.has(own)) listener(event); // nobody is told of what was on its way when they left
+    };
     this.#listeners.add(own);
     return () => void this.#listeners.delete(own);
   }
@@ -177,6 +179,10 @@ export class Session {
     }
     await this.#tabs.alone(async () => {
       this.look();
+      if (kept !== undefined && this.#kept?.login !== kept.login) { // another tab was faster, and may have let the next user in
+        if (scope === 'this') return false;
+        throw new SignedOutError('The session has ended already.');
+      }
       try {
         await post();
       } catch (error) {

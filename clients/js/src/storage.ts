@@ -1,7 +1,11 @@
 import { members, type EndReason } from './errors.js';
 
 /** Where a session is kept: `localStorage`, or what is like it. Tabs with the same storage share one session. */
-export type SessionStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+export interface SessionStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
 
 /** A session as a client knows it. In cookie mode both tokens are empty. */
 export interface Kept {
@@ -25,11 +29,17 @@ export interface Ended {
 export function keptFrom(value: unknown): Kept | undefined {
   const { login, token, refreshToken, lifetime, at } = members(value);
   return typeof login === 'string' && isToken(token) && isToken(refreshToken) &&
-    typeof lifetime === 'number' && lifetime > 0 && typeof at === 'number' ? { login, token, refreshToken, lifetime, at } : undefined;
+    isLifetime(lifetime) && Number.isFinite(at) ? { login, token, refreshToken, lifetime, at: at as number } : undefined;
 }
 
-function isToken(value: unknown): value is string {
+/** Reports whether a value can stand in a header. No other is taken: what the platform says of a header has its text in it. */
+export function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\x21-\x7e]*$/.test(value);
+}
+
+/** Reports whether a value is a time that ends. Timers are set by it. */
+export function isLifetime(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= Number.MAX_SAFE_INTEGER;
 }
 
 /** Is keptFrom for a session that is over. */

@@ -40,14 +40,22 @@ export class Tabs {
     this.#shared = options.shared;
     this.#locks = typeof navigator === 'undefined' ? undefined : (navigator as { locks?: Locks }).locks;
     if (!this.#shared || typeof BroadcastChannel === 'undefined') return;
-    this.#channel = new BroadcastChannel(this.#name);
+    try {
+      this.#channel = new BroadcastChannel(this.#name);
+    } catch {
+      return; // this page may not have any
+    }
     this.#channel.onmessage = (event: MessageEvent<unknown>) => hear(event.data);
     (this.#channel as { unref?(): void }).unref?.(); // Node would wait for messages forever
   }
 
   /** Tells all other tabs. What is told is heard by every script of the origin, and so never has a token in it. */
   tell(message: object): void {
-    this.#channel?.postMessage(message);
+    try {
+      this.#channel?.postMessage(message);
+    } catch {
+      // the page is going away
+    }
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import { CountersignError, NetworkError, members } from './errors.js';
+import { isLifetime, isToken } from './storage.js';
 
 /** The most that is read of an answer, in bytes after decompression. The largest true one, a list of sessions, is far below. */
 const maxAnswer = 1 << 20;
@@ -42,11 +43,10 @@ export class Wire {
 
   /** Posts to a route that answers with tokens. */
   async tokens(path: string, body: object): Promise<Tokens> {
-    const kind = this.#options.cookie ? 'undefined' : 'string';
-    const answer = await this.post(path, body, (a) =>
-      typeof a['token'] === kind && typeof a['refresh_token'] === kind && Number(a['expires_in']) > 0);
-    const { token = '', refresh_token: refreshToken = '', expires_in: seconds } = answer as Record<string, string>;
-    return { token, refreshToken, lifetime: Number(seconds) * 1000 };
+    const good = (value: unknown): boolean => this.#options.cookie ? value === undefined : isToken(value) && value !== '';
+    const answer = await this.post(path, body, (a) => good(a['token']) && good(a['refresh_token']) && isLifetime(a['expires_in']));
+    const { token = '', refresh_token: refreshToken = '' } = answer as Record<string, string>;
+    return { token, refreshToken, lifetime: Number(answer['expires_in']) * 1000 };
   }
 
   url(path: string): string {
@@ -63,8 +63,8 @@ export class Wire {
   }
 }
 
-/** Sends and reads a JSON object; {} of a 204. What sending throws is a network error, unless it has a word from the server. */
-export async function answerOf(send: () => Promise<Response>, good: (answer: Answer) => boolean = () => true): Promise<Answer> {
+/** Sends and reads a JSON object; {} of a 204, if nothing is wanted of it. What sending throws is a network error, unless it has a word from the server. */
+export async function answerOf(send: () => Promise<Response>, good?: (answer: Answer) => boolean): Promise<Answer> {
   let response: Response;
   let text: string | undefined;
   try {
@@ -74,7 +74,7 @@ export async function answerOf(send: () => Promise<Response>, good: (answer: Ans
     if (cause instanceof CountersignError || cause instanceof NetworkError) throw cause;
     throw new NetworkError('The server could not be reached.', { cause });
   }
-  if (response.status === 204) return {};
+  if (response.status === 204 && good === undefined) return {};
   let body: unknown;
   try {
     body = JSON.parse(text ?? '');
@@ -82,7 +82,7 @@ export async function answerOf(send: () => Promise<Response>, good: (answer: Ans
     // what is no JSON is no answer of the server
   }
   const answer = members(body);
-  if (!response.ok || answer !== body || !good(answer)) throw new CountersignError(response, body);
+  if (!response.ok || answer !== body || good?.(answer) === false) throw new CountersignError(response, body);
   return answer;
 }
 

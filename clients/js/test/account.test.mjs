@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { test } from 'node:test';
-import { CountersignError, NetworkError, SignedOutError, createClient } from '@countersign/client';
+import { CountersignError, NetworkError, SignedOutError, createClient, memoryStorage } from '@countersign/client';
+import { pauseAfter } from '../dist/clock.js';
 import { base, client, fault, password, signedIn, until } from './gate.mjs';
 
 test('sign up, log in, profile, log out', async (t) => {
@@ -97,6 +98,7 @@ test('options that make no sense', () => {
   for (const options of [
     { baseURL: 'ftp://auth.example.com' }, { baseURL: 'https://user@auth.example.com' }, { baseURL: 'https://auth.example.com/?a' },
     { baseURL: '/auth' }, { baseURL: base, session: 'cookie' }, { baseURL: base, session: 'both' }, { baseURL: base, timeout: 0 },
+    { baseURL: base, timeout: Infinity }, { baseURL: base, timeout: 2 ** 31 }, { baseURL: base, timeout: 0.5 }, { baseURL: base, timeout: '5' },
     { baseURL: base, origins: ['https://api.example.com/'] }, { baseURL: base, origins: ['*'] },
   ]) assert.throws(() => createClient(options), TypeError, JSON.stringify(options));
 });
@@ -107,4 +109,86 @@ test('a closed client does nothing', async (t) => {
   for (const call of [() => auth.getToken(), () => auth.fetch(base), () => auth.refresh(), () => auth.logOut(), () => auth.profile()]) {
     await assert.rejects(call(), TypeError);
   }
+});
+
+test('an answer without tokens, or with odd ones, takes none away', async (t) => {
+  const storage = memoryStorage();
+  const good = { token: 'tok', refresh_token: 'ref', expires_in: 900 };
+  let next = good;
+  const auth = client(t, { storage, fetch: async () => (next === 204 ? new Response(null, { status: 204 }) : new Response(typeof next === 'string' ? next : JSON.stringify(next))) });
+  await auth.logIn({ email: 'a@example.com', password });
+  const kept = storage.getItem(`countersign:token:${base}`);
+  for (next of [204, { ...good, token: '' }, { ...good, refresh_token: '' }, { ...good, token: 'Secret\nx' }, { ...good, token: 'Secret\u0142' },
+    { ...good, expires_in: '900' }, { ...good, expires_in: [900] }, '{"token":"a","refresh_token":"b","expires_in":1e999}']) {
+    for (const call of [auth.refresh(), auth.logIn({ email: 'a@example.com', password })]) {
+      const error = await call.catch((error) => error);
+      assert.equal(error?.code, 'unexpected_answer', JSON.stringify(next));
+      assert.doesNotMatch(inspect(error), /Secret/);
+    }
+    assert.equal(storage.getItem(`countersign:token:${base}`), kept);
+  }
+  next = 204;
+  await assert.rejects(auth.profile(), { code: 'unexpected_answer' });
+  assert.equal(await auth.getToken(), 'tok');
+});
+
+test('user is never somebody else than who is signed in', async (t) => {
+  const storage = memoryStorage();
+  const two = client(t, { storage });
+  const next = await signedIn(t);
+  let login;
+  const one = await signedIn(t, { storage, fetch: async (input, init) => {
+    const answer = await fetch(input, init);
+    if (answer.url.endsWith('/profile')) await login?.().then(() => until(() => one.events.length === 2)); // before the answer comes
+    return answer;
+  } });
+  login = () => two.logIn({ email: next.email, password });
+  assert.equal((await one.profile()).email, one.email);
+  assert.equal(one.user, undefined);
+  login = undefined;
+  assert.equal((await one.profile()).email, next.email);
+  assert.equal(one.user.email, next.email);
+});
+
+test('logOut ends no session of the next user', async (t) => {
+  const storage = memoryStorage();
+  const [one, two] = [await signedIn(t, { storage }), client(t, { storage })];
+  const next = await signedIn(t);
+  const [, out] = await Promise.all([two.logIn({ email: next.email, password }), one.logOut({ scope: 'all' }).catch((error) => error)]);
+  assert.ok(out instanceof SignedOutError);
+  await next.profile();
+  await two.profile();
+});
+
+test('a page without an origin, and one that may have no channel', () => {
+  const { BroadcastChannel } = globalThis;
+  try {
+    globalThis.BroadcastChannel = class { constructor() { throw new DOMException('no', 'SecurityError'); } };
+    globalThis.location = { origin: 'null', href: 'about:srcdoc' };
+    createClient({ baseURL: base, storage: memoryStorage() }).close();
+    assert.throws(() => createClient({ baseURL: '/auth' }), TypeError);
+  } finally {
+    Object.assign(globalThis, { BroadcastChannel });
+    delete globalThis.location;
+  }
+});
+
+test('who stops listening hears nothing more', async (t) => {
+  const auth = await signedIn(t);
+  const heard = [];
+  const end = auth.onChange((event) => heard.push(event.type));
+  const out = auth.logOut(); // whose event is on its way
+  end();
+  await out;
+  assert.deepEqual(heard, []);
+});
+
+test('the wait grows whatever Retry-After says', () => {
+  for (const wanted of [undefined, 0, 1]) {
+    for (let failures = 0; failures < 2000; failures += 7) {
+      const pause = pauseAfter(failures, wanted);
+      assert.ok(pause >= Math.min(60_000, 1000 * 2 ** failures) / 2 && pause <= 60_000, `${failures} ${wanted}: ${pause}`);
+    }
+  }
+  assert.ok(pauseAfter(0, 1e9) <= 3_601_000);
 });

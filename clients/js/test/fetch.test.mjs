@@ -132,3 +132,65 @@ test('a session that was ended elsewhere', async (t) => {
   assert.deepEqual(auth.events, ['signed-in', 'signed-out ended']);
   assert.equal((await client(t).fetch(base + '/user')).status, 401);
 });
+
+test('the caller waits no longer than their signal says', async (t) => {
+  const turned = { ahead: 0, monotonic: () => performance.now() + turned.ahead, date: () => Date.now() };
+  for (const [befalls, ahead] of [['/token/refresh', 899_000], ['/echo', 0]]) {
+    const auth = await signedIn(t, { clock: turned });
+    turned.ahead = ahead;
+    await fault('/token/refresh', { Delay: 1500 });
+    if (befalls === '/echo') await fault('/echo', refused);
+    const start = performance.now();
+    await assert.rejects(auth.fetch(base + '/echo', { signal: AbortSignal.timeout(200) }), { name: 'TimeoutError' });
+    assert.ok(performance.now() - start < 1200, befalls);
+    await auth.refresh(); // which goes on for all others
+    assert.equal(await during('GET /echo', () => assert.rejects(auth.fetch(new Request(base + '/echo', { signal: AbortSignal.abort() })), { name: 'AbortError' })), 0);
+    turned.ahead = 0;
+  }
+});
+
+test('a request as the second argument, and headers that can be read once', async (t) => {
+  const auth = await signedIn(t, { origins: [] });
+  const seen = async (...args) => (await auth.fetch(...args)).json();
+  for (const to of [base, foreign]) {
+    const got = await seen(to + '/echo', new Request('https://example.com', { method: 'POST', body: 'hello', headers: { 'Content-Type': 'text/x' } }));
+    assert.equal(`${got.method} ${got.body}`, 'POST hello');
+    assert.equal((await seen(to + '/echo', { headers: new Map([['Authorization', 'Bearer mine']]).entries() })).authorization, 'Bearer mine');
+  }
+});
+
+test('a request keeps what it says of the referrer', async (t) => {
+  let last;
+  const auth = await signedIn(t, { fetch: (input, init) => fetch((last = new Request(input, init)).clone()) });
+  await auth.fetch(new Request(base + '/echo', { referrerPolicy: 'no-referrer', redirect: 'follow' }));
+  assert.equal(last.referrerPolicy, 'no-referrer');
+  assert.ok(last.headers.has('Authorization'));
+});
+
+test('a request that lies about its address', async (t) => {
+  class Sly extends Request {
+    get url() { return base + '/echo'; }
+  }
+  const auth = await signedIn(t);
+  assert.equal((await (await auth.fetch(new Sly(foreign + '/echo'))).json()).authorization, '');
+});
+
+test('requests are repeated where Request.body is not known', async (t) => {
+  const auth = await signedIn(t);
+  const body = Object.getOwnPropertyDescriptor(Request.prototype, 'body');
+  t.after(() => Object.defineProperty(Request.prototype, 'body', body));
+  Object.defineProperty(Request.prototype, 'body', { ...body, get: () => undefined });
+  await fault('/echo', refused);
+  assert.equal((await auth.fetch(new Request(base + '/echo'))).status, 200);
+  await fault('/echo', refused);
+  assert.equal((await auth.fetch(new Request(base + '/echo', { method: 'POST', body: 'hello' }))).status, 401);
+});
+
+test('an API that takes no token causes one refresh', async (t) => {
+  const auth = await signedIn(t);
+  await fault('/echo', { ...refused, Times: 100 });
+  assert.equal(await during(refresh, async () => {
+    for (let round = 0; round < 5; round++) assert.equal((await auth.fetch(base + '/echo')).status, 401);
+  }), 1);
+  await fault('/echo', { Times: 0 });
+});

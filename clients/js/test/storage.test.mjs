@@ -8,6 +8,7 @@ const key = `countersign:token:${base}`;
 test('rubbish in the storage is nobody signed in', (t) => {
   for (const text of ['', '{', 'null', '[]', '7', '{"login":1}', '{"login":"a","token":"b","refreshToken":"c","lifetime":-1,"at":0}',
     '{"login":"a","token":"b\\nc","refreshToken":"c","lifetime":1,"at":0}', '{"login":"a","token":"b","refreshToken":"c","lifetime":1}',
+    '{"login":"a","token":"b","refreshToken":"c","lifetime":1e999,"at":0}', '{"login":"a","token":"b","refreshToken":"c","lifetime":1,"at":-1e999}',
     '{"login":"a","ended":"x"}', '\u0000'.repeat(1e5)]) {
     const storage = memoryStorage();
     storage.setItem(key, text);
