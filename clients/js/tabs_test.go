@@ -126,6 +126,24 @@ func TestTabThatWasAsleep(t *testing.T) {
 	wantNobodyOut(t, tabs)
 }
 
+// A tab that has stopped with the lock in its hand is passed over, and the others go on one after the other.
+func TestTabThatKeepsTheLock(t *testing.T) {
+	build(t)
+	g := openGate(t)
+	tabs := openTabs(t, g, 4, "?session=token")
+	tabs[0].want(t, `new Promise((resolve) => void navigator.locks.request("countersign:token:" + location.origin, () => {
+		resolve("held");
+		return new Promise(() => undefined);
+	}).catch(() => undefined))`, `"held"`)
+	inAll(t, tabs[1:], "auth.refresh().then(() => auth.signedIn)", "true")
+	before := g.count(refresh)
+	inAll(t, tabs[1:], "auth.refresh().then(() => auth.signedIn)", "true")
+	if n := g.count(refresh) - before; n != 1 {
+		t.Errorf("%d requests, want 1", n)
+	}
+	wantNobodyOut(t, tabs)
+}
+
 func wantNobodyOut(t *testing.T, tabs []*tab) {
 	t.Helper()
 	for i, p := range tabs {
