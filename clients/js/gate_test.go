@@ -23,6 +23,9 @@ type gate struct {
 	server *testkit.Server
 	proxy  *httputil.ReverseProxy
 
+	// sleep is received from once when a page has asked for /gate/sleep, and once more to give it the answer.
+	sleep chan struct{}
+
 	mu     sync.Mutex
 	seen   []string // method, path and query, as they came
 	faults map[string]*fault
@@ -51,7 +54,7 @@ func gateTo(t *testing.T, s *testkit.Server) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{server: s, faults: map[string]*fault{}}
+	g := &gate{server: s, sleep: make(chan struct{}), faults: map[string]*fault{}}
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
@@ -62,7 +65,7 @@ func gateTo(t *testing.T, s *testkit.Server) *gate {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/gate/{do}", g.control)
 	mux.Handle("/client/", http.StripPrefix("/client/", http.FileServer(http.Dir("dist"))))
-	mux.HandleFunc("/page", page)
+	mux.HandleFunc("/page", servePage)
 	mux.HandleFunc("/echo", g.echo)
 	mux.HandleFunc("/hop", g.hop)
 	mux.HandleFunc("/", g.pass)
@@ -169,8 +172,14 @@ func (g *gate) control(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		g.server.Clock.Advance(d)
-	case "log":
-		_, _ = io.WriteString(w, g.server.Log())
+	case "sleep":
+		for range 2 {
+			select {
+			case g.sleep <- struct{}{}:
+			case <-r.Context().Done():
+				return
+			}
+		}
 	default:
 		http.NotFound(w, r)
 	}

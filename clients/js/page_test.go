@@ -12,9 +12,9 @@ import (
 	"github.com/countersign-auth/countersign/internal/testkit/need"
 )
 
-// page serves a page that has a client, auth, of the server in ?api=, or of the page's own origin. What happens to its session is
+// servePage serves a page that has a client, auth, of the server in ?api=, or of the page's own origin. What happens to its session is
 // in events.
-func page(w http.ResponseWriter, _ *http.Request) {
+func servePage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write([]byte(`<!doctype html>
 <meta charset="utf-8">

@@ -97,6 +97,53 @@ func TestTabsRefreshInTheBackground(t *testing.T) {
 	}
 }
 
+// A tab that runs nothing sleeps through more rounds than the server forgives, and wakes with what it knew. A request that its script
+// waits for keeps it asleep.
+func TestTabThatWasAsleep(t *testing.T) {
+	build(t)
+	g := openGate(t, "jwt.access_ttl=2s")
+	tabs := openTabs(t, g, 3, "?session=token")
+	asleep, awake := tabs[0], tabs[1:]
+	var slept sync.WaitGroup
+	slept.Go(func() {
+		asleep.run(t, `(() => {
+			const request = new XMLHttpRequest();
+			request.open("GET", "/gate/sleep", false);
+			request.send();
+			window.missed = events.length;
+			window.woken = Promise.all([auth.refresh(), auth.profile()]).then(() => auth.signedIn, (error) => error.name);
+		})()`)
+	})
+	<-g.sleep
+	for _, p := range awake {
+		p.until(t, `events.filter((event) => event === "refreshed").length >= 5`)
+	}
+	<-g.sleep
+	slept.Wait()
+	asleep.want(t, "woken", "true")
+	asleep.want(t, "missed <= 2", "true")
+	inAll(t, tabs, "auth.profile().then(() => auth.signedIn)", "true")
+	wantNobodyOut(t, tabs)
+}
+
+// A tab that has stopped with the lock in its hand is passed over, and the others go on one after the other.
+func TestTabThatKeepsTheLock(t *testing.T) {
+	build(t)
+	g := openGate(t)
+	tabs := openTabs(t, g, 4, "?session=token")
+	tabs[0].want(t, `new Promise((resolve) => void navigator.locks.request("countersign:token:" + location.origin, () => {
+		resolve("held");
+		return new Promise(() => undefined);
+	}).catch(() => undefined))`, `"held"`)
+	inAll(t, tabs[1:], "auth.refresh().then(() => auth.signedIn)", "true")
+	before := g.count(refresh)
+	inAll(t, tabs[1:], "auth.refresh().then(() => auth.signedIn)", "true")
+	if n := g.count(refresh) - before; n != 1 {
+		t.Errorf("%d requests, want 1", n)
+	}
+	wantNobodyOut(t, tabs)
+}
+
 func wantNobodyOut(t *testing.T, tabs []*tab) {
 	t.Helper()
 	for i, p := range tabs {
@@ -198,7 +245,7 @@ func TestBrowserSendsNoTokenAbroad(t *testing.T) {
 	foreign := openGate(t)
 	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/page" {
-			page(w, r)
+			servePage(w, r)
 			return
 		}
 		http.StripPrefix("/client/", http.FileServer(http.Dir("dist"))).ServeHTTP(w, r)

@@ -5,6 +5,9 @@ import { Session, type SessionEvent } from './session.js';
 import { defaultStorage, forgiving, type SessionStorage } from './storage.js';
 import { Wire, answerOf, type Answer } from './wire.js';
 
+/** How long a tab waits for another one, in milliseconds, before it takes it for frozen. */
+const patience = 5000;
+
 /** How a client is made. */
 export interface ClientOptions {
   /** The server's URL, and the path before its routes if there is one. In cookie mode it is of the page's own origin. */
@@ -79,7 +82,7 @@ export class Client {
     const key = `countersign:${mode}:${href}`;
     const storage = forgiving(options.storage ?? defaultStorage());
     const shared = options.storage !== undefined || typeof document !== 'undefined';
-    this.#session = new Session({ wire: this.#wire, key, cookie: this.#cookie, storage, shared, clock, patience: timeout });
+    this.#session = new Session({ wire: this.#wire, key, cookie: this.#cookie, storage, shared, clock, patience: Math.min(timeout, patience) });
     this.#session.listen((event) => {
       if (event.type !== 'refreshed') this.#user = undefined;
     });

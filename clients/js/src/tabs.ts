@@ -2,7 +2,7 @@ import type { SessionStorage } from './storage.js';
 
 /** What {@link Tabs} uses of the Web Locks API. */
 interface Locks {
-  request(name: string, options: { signal: AbortSignal }, work: () => Promise<void>): Promise<void>;
+  request(name: string, options: object, work: () => Promise<void>): Promise<void>;
 }
 
 /** What Tabs are made of. */
@@ -74,9 +74,12 @@ export class Tabs {
         doing.then(() => resolve(), reject);
         return doing;
       };
-      this.#locks!.request(this.#name, { signal: AbortSignal.timeout(this.#patience) }, () => begin().then(settled, () => undefined)).catch(() => {
-        if (doing === undefined) begin().catch(() => undefined); // a frozen tab has the lock, or this page may not have any
-      });
+      const hold = (): Promise<void> => begin().then(settled, () => undefined);
+      const request = (options: object): Promise<void> => this.#locks!.request(this.#name, options, hold);
+      request({ signal: AbortSignal.timeout(this.#patience) })
+        .catch(() => (doing === undefined ? request({ steal: true }) : undefined)) // a frozen tab has it
+        .catch(() => (doing === undefined ? begin() : undefined)) // this page may not have any
+        .catch(() => undefined); // reject has said it
     });
   }
 
