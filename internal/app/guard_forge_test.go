@@ -51,7 +51,7 @@ func newSigner(t *testing.T, s *testkit.Server, id string) *signer {
 	return &signer{
 		key: key.PrivateKey().(*ecdsa.PrivateKey), kid: key.ID(), public: public, issuer: s.URL, id: id, now: now,
 		standard: object{
-			"iss": s.URL, "aud": s.URL, "sub": id, "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
+			"iss": s.URL, "aud": s.URL, "sub": id, "iat": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(), // long after the slowest test
 			"user": object{"_id": id, "email": "mike@example.com"},
 		},
 	}
