@@ -12,12 +12,12 @@ func decodedLen(n int) int { return n * 6 / 8 }
 // It does not stop at the first bad character, and what it then leaves in dst means nothing.
 func decodeBase64URL(dst []byte, text string) bool {
 	var bad, spare byte
+	var none uint32
 	for len(text) >= 8 && len(dst) >= 8 { // eight bytes are written, of which the last two are written again
-		a, b, c, d := sextets[text[0]], sextets[text[1]], sextets[text[2]], sextets[text[3]]
-		e, f, g, h := sextets[text[4]], sextets[text[5]], sextets[text[6]], sextets[text[7]]
-		bad |= a | b | c | d | e | f | g | h
-		binary.BigEndian.PutUint64(dst, uint64(a)<<58|uint64(b)<<52|uint64(c)<<46|uint64(d)<<40|
-			uint64(e)<<34|uint64(f)<<28|uint64(g)<<22|uint64(h)<<16)
+		high := placed[0][text[0]] | placed[1][text[1]] | placed[2][text[2]] | placed[3][text[3]]
+		low := placed[0][text[4]] | placed[1][text[5]] | placed[2][text[6]] | placed[3][text[7]]
+		none |= high | low
+		binary.BigEndian.PutUint64(dst, uint64(high)<<40|uint64(low)<<16)
 		text, dst = text[8:], dst[6:]
 	}
 	for len(text) >= 4 {
@@ -38,7 +38,7 @@ func decodeBase64URL(dst []byte, text string) bool {
 		bad, spare = bad|a|b|c, c&0x03
 		dst[0], dst[1] = a<<2|b>>4, b<<4|c>>2
 	}
-	return bad < 64 && spare == 0
+	return none < 1<<24 && bad < 64 && spare == 0
 }
 
 // sextets are the six bits of each character, and 0xff for what is none.
@@ -51,4 +51,18 @@ var sextets = func() (sextets [256]byte) {
 		sextets[c] = byte(i)
 	}
 	return sextets
+}()
+
+// placed are the sextets where they stand in 24 bits: those of a first, second, third and fourth character. What is none has
+// bits above these.
+var placed = func() (placed [4][256]uint32) {
+	for i := range placed {
+		for c, sextet := range sextets {
+			placed[i][c] = uint32(sextet) << (18 - 6*i)
+			if sextet == 0xff {
+				placed[i][c] = 1 << 24
+			}
+		}
+	}
+	return placed
 }()
