@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/countersign-auth/countersign/jwt/internal/strictjson"
 )
 
 // The names of the checks, in their order. They stand in [Error] and in [Check].
@@ -50,8 +52,8 @@ const (
 type check struct {
 	name  string
 	needs stage
-	gives stage // when it passes
-	run   func(*evaluation) verdict
+	gives stage                      // when it passes
+	run   func(*evaluation) *verdict // nil when it passes, or has nothing to look at, and nobody asked why
 }
 
 // evaluation is one token on its way through the checks.
@@ -61,7 +63,10 @@ type evaluation struct {
 	token string
 	now   time.Time
 
-	scratch    []byte // of jws
+	explains bool // every check is to say something, and not only one that fails
+
+	scratch    []byte           // of jws
+	room       *strictjson.Room // of doc; nil when a Token is not what comes of it
 	parts      parts
 	known      *knownHeader // nil when the header is to be read
 	jws        jws
@@ -77,7 +82,7 @@ type evaluation struct {
 }
 
 // evaluations are those of Verify. Nothing that it returns refers to one, or to its scratch.
-var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
+var evaluations = sync.Pool{New: func() any { return &evaluation{room: new(strictjson.Room)} }}
 
 // maxScratch is the largest that is kept. Nearly all are far smaller.
 const maxScratch = 2 * DefaultMaxBytes
@@ -89,7 +94,7 @@ func (e *evaluation) release() {
 	if cap(scratch) > maxScratch {
 		scratch = nil
 	}
-	*e = evaluation{scratch: scratch[:0]}
+	*e = evaluation{scratch: scratch[:0], room: e.room}
 	evaluations.Put(e)
 }
 
@@ -127,70 +132,79 @@ var allChecks = [...]check{
 	{CheckID, gotClaims, 0, (*evaluation).checkID},
 }
 
-func (e *evaluation) checkSize() verdict {
+func (e *evaluation) checkSize() *verdict {
 	if len(e.token) > e.v.max {
 		return fail(ErrTooLarge, "the token is longer than allowed")
 	}
-	return pass("not longer than allowed")
+	return e.pass("not longer than allowed")
 }
 
-func (e *evaluation) checkShape() (vd verdict) {
-	e.parts, vd = scanShape(e.token)
-	return vd
+func (e *evaluation) checkShape() (vd *verdict) {
+	if e.parts, vd = scanShape(e.token); vd != nil {
+		return vd
+	}
+	return e.pass("three parts")
 }
 
-func (e *evaluation) checkEncoding() (vd verdict) {
+func (e *evaluation) checkEncoding() (vd *verdict) {
 	e.known = e.v.headers.find(e.token[:e.parts.first])
-	e.jws, vd = e.parts.decode(e.token, e.known != nil, &e.scratch)
-	return vd
+	if e.jws, vd = e.parts.decode(e.token, e.known != nil, &e.scratch); vd != nil {
+		return vd
+	}
+	return e.pass("canonical, so the token has one spelling")
 }
 
-func (e *evaluation) checkHeader() verdict {
+func (e *evaluation) checkHeader() *verdict {
 	if e.known != nil {
 		e.header = &e.known.header
-		return pass("a JSON object without repeated names")
+	} else {
+		h, vd := parseHeader(string(e.jws.header))
+		if vd != nil {
+			return vd
+		}
+		e.header = &h
 	}
-	h, vd := parseHeader(string(e.jws.header))
-	e.header = &h
-	return vd
+	return e.pass("a JSON object without repeated names")
 }
 
-func (e *evaluation) checkClaims() (vd verdict) {
-	e.doc, vd = parseClaims(string(e.jws.payload)) // the copy is what a Token keeps
-	return vd
+func (e *evaluation) checkClaims() (vd *verdict) {
+	if e.doc, vd = parseClaims(e.room, string(e.jws.payload)); vd != nil { // the copy is what a Token keeps
+		return vd
+	}
+	return e.pass("a JSON object without repeated names")
 }
 
 // checkCritical refuses "crit" whatever it lists: this package understands no extension, so a well-formed list
 // names one that is not understood, and anything else is malformed (RFC 7515 section 4.1.11).
-func (e *evaluation) checkCritical() verdict {
+func (e *evaluation) checkCritical() *verdict {
 	if e.header.critical {
 		return fail(ErrCritical, "crit is present, and no extension is understood here")
 	}
-	return pass("no crit")
+	return e.pass("no crit")
 }
 
 // checkFeatures refuses headers that would change what is signed, or bring the key along.
-func (e *evaluation) checkFeatures() verdict {
+func (e *evaluation) checkFeatures() *verdict {
 	if e.header.feature != "" {
 		return fail(ErrUnsupported, e.header.feature)
 	}
-	return pass("no key or address in the header, no encoding of its own")
+	return e.pass("no key or address in the header, no encoding of its own")
 }
 
 // checkAlgorithm comes before the key set is asked: "none" and invented names are not worth a lookup.
-func (e *evaluation) checkAlgorithm() verdict {
+func (e *evaluation) checkAlgorithm() *verdict {
 	if !Algorithm(e.header.Algorithm).Supported() {
 		return fail(ErrAlgorithm, "alg is no signature algorithm that is supported")
 	}
-	return pass("a supported signature algorithm")
+	return e.pass("a supported signature algorithm")
 }
 
 // checkKey asks the key set, and keeps the keys that are bound to the token's algorithm and do not have
 // another ID than the token's, whatever the set returned.
-func (e *evaluation) checkKey() verdict {
+func (e *evaluation) checkKey() *verdict {
 	keys, err := e.v.keys.Keys(e.ctx, e.header.Header)
 	if err != nil {
-		return verdict{status: Fail, kind: ErrKeysUnavailable, text: "the key set failed", more: &details{cause: err}}
+		return &verdict{status: Fail, kind: ErrKeysUnavailable, text: "the key set failed", more: &details{cause: err}}
 	}
 	named, fit := 0, 0
 	for _, k := range keys {
@@ -207,14 +221,14 @@ func (e *evaluation) checkKey() verdict {
 		return fail(ErrUnknownKey, "too many keys could be the one: the token must have a kid")
 	}
 	e.candidates = keys
-	return pass("a key is bound to the token's algorithm")
+	return e.pass("a key is bound to the token's algorithm")
 }
 
-func (e *evaluation) checkSignature() verdict {
+func (e *evaluation) checkSignature() *verdict {
 	for _, k := range e.candidates {
 		if k.fits(e.header.Header) && k.verify(e.jws.input, e.jws.signature) {
 			e.key = k
-			return pass("made with the key")
+			return e.pass("made with the key")
 		}
 	}
 	return fail(ErrSignature, "it is not the key's signature of this token")

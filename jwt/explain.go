@@ -53,11 +53,11 @@ func (x Explanation) Valid() bool {
 // goes on wherever what a check needs is there. It is for people who look at a token. Do not send an
 // explanation to whoever sent the token.
 func (v *Verifier) Explain(ctx context.Context, token string) Explanation {
-	e := evaluation{v: v, ctx: ctx, token: token, now: v.expect.Now()}
+	e := evaluation{v: v, ctx: ctx, token: token, now: v.expect.Now(), explains: true}
 	x := Explanation{Checks: make([]Check, 0, len(allChecks))}
 	var got stage
 	for _, c := range &allChecks {
-		vd := skip("not possible: an earlier check failed")
+		vd := e.skip("not possible: an earlier check failed")
 		if got&c.needs == c.needs {
 			if vd = c.run(&e); vd.status != Fail {
 				got |= c.gives
@@ -114,7 +114,6 @@ func printable(text []byte) string {
 }
 
 // verdict is the outcome of a check before it is put into words, so that Verify need not make any.
-// It is small enough to be passed in registers.
 type verdict struct {
 	status Status
 	kind   error         // when it failed
@@ -129,21 +128,32 @@ type details struct {
 	cause error    // what the key set returned
 }
 
-func pass(text string) verdict             { return verdict{status: Pass, text: text} }
-func skip(text string) verdict             { return verdict{status: Skipped, text: text} }
-func fail(kind error, text string) verdict { return verdict{status: Fail, kind: kind, text: text} }
+func fail(kind error, text string) *verdict { return &verdict{status: Fail, kind: kind, text: text} }
 
-func (vd verdict) out(by time.Duration) verdict {
-	vd.by = by
+func (e *evaluation) pass(text string) *verdict { return e.say(Pass, text) }
+func (e *evaluation) skip(text string) *verdict { return e.say(Skipped, text) }
+
+// say returns nil for Verify, which goes on in any case.
+func (e *evaluation) say(status Status, text string) *verdict {
+	if !e.explains {
+		return nil
+	}
+	return &verdict{status: status, text: text}
+}
+
+func (vd *verdict) out(by time.Duration) *verdict {
+	if vd != nil {
+		vd.by = by
+	}
 	return vd
 }
 
-func (vd verdict) wanting(want ...string) verdict {
+func (vd *verdict) wanting(want ...string) *verdict {
 	vd.more = &details{want: want}
 	return vd
 }
 
-func (vd verdict) asError(name string) *Error {
+func (vd *verdict) asError(name string) *Error {
 	err := &Error{Check: name, By: vd.by, kind: vd.kind, reason: vd.text}
 	if vd.more != nil {
 		err.cause = vd.more.cause
@@ -151,7 +161,7 @@ func (vd verdict) asError(name string) *Error {
 	return err
 }
 
-func (vd verdict) words() string {
+func (vd *verdict) words() string {
 	text := reason(vd.text, vd.by)
 	if vd.more == nil {
 		return text

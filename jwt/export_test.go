@@ -7,7 +7,7 @@ func OpenJWS(keys KeySet, token string) ([]byte, error) {
 		if c.name == CheckClaims {
 			return e.jws.payload, nil
 		}
-		if vd := c.run(&e); vd.status == Fail {
+		if vd := c.run(&e); vd != nil {
 			return nil, vd.asError(c.name)
 		}
 	}

@@ -22,7 +22,7 @@ type joseHeader struct {
 }
 
 // parseHeader reads a JOSE header: a strict JSON object whose known members have their types.
-func parseHeader(text string) (joseHeader, verdict) {
+func parseHeader(text string) (joseHeader, *verdict) {
 	members, err := strictjson.Parse(text, headerLimits)
 	if err != nil {
 		return joseHeader{}, jsonVerdict(err)
@@ -53,7 +53,7 @@ func parseHeader(text string) (joseHeader, verdict) {
 	}
 	_, h.critical = members.Find("crit")
 	h.feature = unsupportedFeature(members)
-	return h, pass("a JSON object without repeated names")
+	return h, nil
 }
 
 // unsupportedFeature says why what a header asks for is not supported; empty when it asks for nothing.
@@ -103,7 +103,7 @@ func (m *headerMemo) note(encoded string, h joseHeader) {
 	}
 }
 
-func jsonVerdict(err error) verdict {
+func jsonVerdict(err error) *verdict {
 	switch err {
 	case strictjson.ErrDepth, strictjson.ErrMembers, strictjson.ErrTooLong:
 		return fail(ErrTooLarge, "it "+err.Error())

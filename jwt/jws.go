@@ -34,7 +34,7 @@ type jws struct {
 type parts struct{ first, second int }
 
 // scanShape finds the parts of a token, or says why it is none. It allocates nothing.
-func scanShape(token string) (parts, verdict) {
+func scanShape(token string) (parts, *verdict) {
 	if token == "" {
 		return parts{}, fail(ErrMalformed, "the token is empty")
 	}
@@ -57,12 +57,12 @@ func scanShape(token string) (parts, verdict) {
 	case p.second == len(token)-1:
 		return parts{}, fail(ErrMalformed, "the signature is empty")
 	}
-	return p, pass("three parts")
+	return p, nil
 }
 
 // decode decodes the three parts of a token that scanShape has passed, or the latter two if the header is known. All goes
 // into scratch, which is replaced by a larger one where it must be.
-func (p parts) decode(token string, known bool, scratch *[]byte) (jws, verdict) {
+func (p parts) decode(token string, known bool, scratch *[]byte) (jws, *verdict) {
 	header, payload, signature := token[:p.first], token[p.first+1:p.second], token[p.second+1:]
 	size := p.second + decodedLen(len(header)) + decodedLen(len(payload)) + decodedLen(len(signature))
 	buf := slices.Grow((*scratch)[:0], size)[:size]
@@ -82,7 +82,7 @@ func (p parts) decode(token string, known bool, scratch *[]byte) (jws, verdict) 
 	if !decodeBase64URL(t.signature, signature) {
 		return jws{}, fail(ErrMalformed, "the signature is not canonical base64url")
 	}
-	return t, pass("canonical, so the token has one spelling")
+	return t, nil
 }
 
 // take cuts the first n bytes off buf.

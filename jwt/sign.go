@@ -106,7 +106,7 @@ func (c *Claims) marshal() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, vd := parseClaims(string(payload)); vd.status == Fail {
+	if _, vd := parseClaims(nil, string(payload)); vd != nil {
 		return nil, claimErrorf("the claims cannot be written: %s", strings.TrimPrefix(vd.text, "it "))
 	}
 	return payload, nil

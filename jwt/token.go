@@ -27,6 +27,7 @@ type Token struct {
 	one     [1]string     // of Audience, when it is a single one
 	compact func() string // a function for the reason that Key.m is one: nothing prints what is behind it
 	doc     document
+	room    strictjson.Room // of doc
 }
 
 // Compact returns the token as it was verified, and nothing for the zero Token. Who has it can use it: keep it out of
@@ -86,7 +87,7 @@ type Unverified struct {
 func DecodeUnverified(token string) (*Unverified, error) {
 	e := evaluation{v: &Verifier{max: DefaultMaxBytes}, token: token}
 	for _, c := range [...]check{checkSize, checkShape, checkEncoding, checkHeader, checkClaims} {
-		if vd := c.run(&e); vd.status == Fail {
+		if vd := c.run(&e); vd != nil {
 			return nil, vd.asError(c.name)
 		}
 	}
@@ -140,11 +141,11 @@ func (d document) at(path []string) (v strictjson.Value, ok bool) {
 	return v, ok
 }
 
-// parseClaims reads the claims as a strict JSON object, whatever they are.
-func parseClaims(text string) (document, verdict) {
-	members, err := strictjson.Parse(text, claimsLimits)
+// parseClaims reads the claims as a strict JSON object, whatever they are. See [strictjson.ParseIn] for room.
+func parseClaims(room *strictjson.Room, text string) (document, *verdict) {
+	members, err := strictjson.ParseIn(room, text, claimsLimits)
 	if err != nil {
 		return document{}, jsonVerdict(err)
 	}
-	return document{members}, pass("a JSON object without repeated names")
+	return document{members}, nil
 }

@@ -118,7 +118,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	defer e.release()
 	e.v, e.ctx, e.token, e.now = v, ctx, token, v.expect.Now()
 	for i := range allChecks {
-		if vd := allChecks[i].run(e); vd.status == Fail {
+		if vd := allChecks[i].run(e); vd != nil {
 			return nil, vd.asError(allChecks[i].name)
 		}
 	}
@@ -129,9 +129,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 		Header: e.header.Header, Key: e.key,
 		Issuer: e.iss, Subject: e.sub, Audience: e.aud, ID: e.jti,
 		ExpiresAt: e.exp, NotBefore: e.nbf, IssuedAt: e.iat,
-		compact: func() string { return token }, doc: e.doc,
+		compact: func() string { return token },
 	}
-	if len(e.aud) == 1 { // it may be in e, which others will use
+	// What is in e others will use.
+	t.doc = document{e.doc.CopyTo(&t.room)}
+	if len(e.aud) == 1 {
 		t.one[0] = e.aud[0]
 		t.Audience = t.one[:]
 	}

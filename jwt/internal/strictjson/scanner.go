@@ -34,6 +34,9 @@ func (s *scanner) space(i int) int {
 
 // expect takes one byte, with the white space around it. Without that byte it takes the white space.
 func (s *scanner) expect(c byte, i int) (int, bool) {
+	if i+1 < len(s.data) && s.data[i] == c && s.data[i+1] > ' ' { // as programs write it
+		return i + 1, true
+	}
 	i = s.space(i)
 	if s.peek(i) != c {
 		return i, false
@@ -96,17 +99,17 @@ func (s *scanner) object(i int, members []member) (_ []member, next int, err err
 	around := len(members)
 	var known names
 	for more := s.peek(i) != '}'; more; i, more = s.expect(',', i) {
-		var m member
-		if i, err = s.member(i, &m, members); err != nil {
+		members = append(members, member{}) // and filled in there, for copying it would wait for that
+		m := &members[len(members)-1]
+		if i, err = s.member(i, m, members); err != nil {
 			return nil, i, err
 		}
 		if s.count++; s.count > s.limits.Members {
 			return nil, i, ErrMembers
 		}
-		if !known.add(s.data, members[around:], &m) {
+		if !known.add(s.data, members[around:len(members)-1], m) {
 			return nil, i, ErrDuplicate
 		}
-		members = append(members, m)
 	}
 	i, err = s.leave('}', i)
 	return members, i, err

@@ -99,26 +99,53 @@ const maxText = 16 << 20
 
 // Parse accepts text as one JSON object. What it returns shares the memory of text.
 func Parse(text string, lim Limits) (Members, error) {
-	if len(text) > maxText {
-		return Members{}, ErrTooLong
-	}
-	if !utf8.ValidString(text) {
-		return Members{}, ErrUTF8
-	}
 	var few [24]member // most texts have fewer, those of the objects within included
-	s := scanner{data: text, limits: lim}
-	i := s.space(0)
-	if s.peek(i) != '{' {
-		return Members{}, ErrNotObject
-	}
-	members, i, err := s.object(i, few[:0])
+	list, err := parse(text, lim, few[:0])
 	if err != nil {
 		return Members{}, err
 	}
-	if s.space(i) != len(text) {
-		return Members{}, ErrTrailing
+	return Members{text, slices.Clone(list)}, nil
+}
+
+// Room is memory for the members of an object, as many as most tokens have.
+type Room [16]member
+
+// ParseIn is [Parse], and what it returns lies in room, if that is enough, until room is used again. Nil is no room.
+func ParseIn(room *Room, text string, lim Limits) (Members, error) {
+	if room == nil {
+		return Parse(text, lim)
 	}
-	return Members{text, slices.Clone(members)}, nil
+	list, err := parse(text, lim, room[:0])
+	if err != nil {
+		return Members{}, err
+	}
+	return Members{text, list}, nil
+}
+
+// CopyTo returns a copy of m that lies in room, if that is enough.
+func (m Members) CopyTo(room *Room) Members { return Members{m.text, append(room[:0], m.list...)} }
+
+// parse appends the members of the object that text is to list.
+func parse(text string, lim Limits, list []member) ([]member, error) {
+	if len(text) > maxText {
+		return nil, ErrTooLong
+	}
+	if !utf8.ValidString(text) {
+		return nil, ErrUTF8
+	}
+	s := scanner{data: text, limits: lim}
+	i := s.space(0)
+	if s.peek(i) != '{' {
+		return nil, ErrNotObject
+	}
+	list, i, err := s.object(i, list)
+	if err != nil {
+		return nil, err
+	}
+	if s.space(i) != len(text) {
+		return nil, ErrTrailing
+	}
+	return list, nil
 }
 
 // Text returns the text of the object.
