@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/testkit/need"
@@ -48,11 +50,23 @@ func (b *bench) proxyPairs(ctx context.Context) ([]*pair, error) {
 	if err != nil {
 		return nil, err
 	}
+	known, err := introduction(ctx, ours.instance)
+	if err != nil {
+		return nil, err
+	}
+	says, err := b.bare(ctx, "says", 0, known...)
+	if err != nil {
+		return nil, err
+	}
 	guarded, err := b.nginx(ctx, "nginx", ours.instance, site)
 	if err != nil {
 		return nil, err
 	}
 	ceiling, err := b.nginx(ctx, "nginx-bare", yes, site)
+	if err != nil {
+		return nil, err
+	}
+	telling, err := b.nginx(ctx, "nginx-says", says, site)
 	if err != nil {
 		return nil, err
 	}
@@ -73,19 +87,53 @@ func (b *bench) proxyPairs(ctx context.Context) ([]*pair, error) {
 	}
 	return []*pair{
 		{label: "Somebody signed in, ES256, warm", atLeast: 0.90, ours: guarded, ceiling: ceiling, load: load("/orders/7", true)},
+		{label: "The same, to a bare handler that says who it is", ours: guarded, ceiling: telling, load: load("/orders/7", true)},
 		{label: "A public path, nobody signed in", atLeast: 0.90, ours: guarded, ceiling: ceiling, load: load("/status", false)},
 	}, nil
 }
 
-// bare starts net/http's server as it comes, with a handler that answers so many bytes.
-func (b *bench) bare(ctx context.Context, name string, length int) (*instance, error) {
+// introduction returns the headers by which Countersign tells nginx who somebody is.
+func introduction(ctx context.Context, i *instance) (lines []string, err error) {
+	token, err := i.logIn(ctx, i.account)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, i.base+"/forward-auth?for=nginx", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = http.Header{
+		"Authorization": {"Bearer " + token}, "X-Forwarded-Method": {http.MethodGet}, "X-Forwarded-Proto": {"http"},
+		"X-Forwarded-Host": {proxytest.APIHost}, "X-Forwarded-Uri": {"/orders/7"},
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range res.Header {
+		if strings.HasPrefix(name, "X-User-") {
+			lines = append(lines, name+": "+values[0])
+		}
+	}
+	if len(lines) == 0 {
+		err = fmt.Errorf("%s: /forward-auth answered %s and nobody's name", i.label, res.Status)
+	}
+	return lines, errors.Join(err, res.Body.Close())
+}
+
+// bare starts net/http's server as it comes, with a handler that answers these headers and so many bytes.
+func (b *bench) bare(ctx context.Context, name string, length int, header ...string) (*instance, error) {
 	addr, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
+	argv := []string{b.binary("constant"), "-naked", "-length", fmt.Sprint(length), "-listen", addr}
+	for _, line := range header {
+		argv = append(argv, "-header", line)
+	}
 	i := &instance{base: "http://" + addr, server: server{
 		name: name, label: "bare handler (" + name + ")", constant: true,
-		argv:      []string{b.binary("constant"), "-naked", "-length", fmt.Sprint(length), "-listen", addr},
+		argv:      argv,
 		env:       []string{b.goMaxProcs()},
 		listen:    func(string) (arg, env []string) { return nil, nil },
 		readyPath: "/", readyStatus: http.StatusOK,

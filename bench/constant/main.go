@@ -10,8 +10,10 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/app"
@@ -21,15 +23,20 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:3001", "`address` to listen on")
 	length := flag.Int("length", 750, "`bytes` of the answer")
 	naked := flag.Bool("naked", false, "without the middleware, headers and time limits")
+	header := http.Header{"Content-Type": {"application/json"}}
+	flag.Func("header", "`name: value` of the answer, any number of them", func(line string) error {
+		name, value, _ := strings.Cut(line, ": ")
+		header.Set(name, value)
+		return nil
+	})
 	flag.Parse()
-	if err := run(*listen, *length, *naked); err != nil {
+	if err := run(*listen, constant(header, *length), *naked); err != nil {
 		fmt.Fprintln(os.Stderr, "constant:", err)
 		os.Exit(1)
 	}
 }
 
-func run(listen string, length int, naked bool) error {
-	handler := constant(length)
+func run(listen string, handler http.Handler, naked bool) error {
 	if naked {
 		return (&http.Server{Addr: listen, Handler: handler}).ListenAndServe()
 	}
@@ -44,15 +51,14 @@ func run(listen string, length int, naked bool) error {
 	return server.ListenAndServe()
 }
 
-// constant answers so many bytes as a profile is answered.
-func constant(length int) http.Handler {
+// constant answers these headers and so many bytes.
+func constant(header http.Header, length int) http.Handler {
 	var body []byte
 	if length > 0 {
 		body = append(bytes.Repeat([]byte("x"), length-1), '\n')
 	}
-	contentType := []string{"application/json"}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header()["Content-Type"] = contentType
+		maps.Copy(w.Header(), header)
 		_, _ = w.Write(body)
 	})
 }
