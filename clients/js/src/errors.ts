@@ -45,7 +45,7 @@ export class NetworkError extends Error {
   override readonly name = 'NetworkError';
 }
 
-/** Nobody is signed in. `cause` is the server's refusal, if it was that which ended the session. */
+/** Nobody is signed in, or no longer by the login with which the call began. `cause` is the server's refusal, if it was that which ended the session. */
 export class SignedOutError extends Error {
   override readonly name = 'SignedOutError';
 }

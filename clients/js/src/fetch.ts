@@ -46,7 +46,7 @@ export function authorizedFetch(options: FetchOptions): typeof fetch {
     try {
       await within(signal, () => session.ready());
     } catch (error) {
-      if (!(error instanceof SignedOutError)) throw error;
+      if (!(error instanceof SignedOutError) || session.current) throw error; // never in the name of another login
     }
     const used = session.current;
     const again = repeatable(asked, init);
@@ -61,7 +61,7 @@ export function authorizedFetch(options: FetchOptions): typeof fetch {
       }
     }
     const renewed = session.current;
-    if (!renewed || (used && renewed.login !== used.login)) return response; // never in the name of another login
+    if (!renewed || (used && renewed.login !== used.login)) return response; // nor is it repeated so
     await response.body?.cancel();
     const last = await attempt(input, init);
     if (refusesToken(last, cookie)) hopeless.set(origin, renewed);

@@ -103,7 +103,7 @@ export class Session {
     else if (text === null && !this.#cookie) this.#forget('removed'); // what is there but rubbish says nothing
   }
 
-  /** Waits until the access token is good for some while yet. Throws a SignedOutError if nobody is signed in. */
+  /** Waits until the access token is good for some while yet. Throws a SignedOutError if nobody is signed in, or another login by then. */
   async ready(): Promise<void> {
     this.look();
     const before = this.#kept;
@@ -114,6 +114,7 @@ export class Session {
     } catch (error) {
       if (this.#kept !== before || this.#left() <= 0) throw error;
     }
+    if (this.#kept?.login !== before.login) throw new SignedOutError('Another login has taken the place of this one.');
   }
 
   /** Renews the tokens, once for all who ask at the same time, in all tabs. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NetworkError, memoryStorage } from '@countersign/client';
+import { NetworkError, SignedOutError, memoryStorage } from '@countersign/client';
 import { advance, base, client, count, during, fault, foreign, password, signedIn } from './gate.mjs';
 
 const refused = { Status: 401, Challenge: 'Bearer realm="x", error="invalid_token"' };
@@ -118,6 +118,21 @@ test('a request is not repeated in the name of another login', async (t) => {
   assert.equal(await during('POST /echo', async () => {
     assert.equal((await auth.fetch(base + '/echo', { method: 'POST', body: 'mine' })).status, 401);
   }), 1);
+  assert.equal((await auth.profile()).email, email);
+});
+
+test('a request that waits for a token does not go in the name of another login', async (t) => {
+  const storage = memoryStorage();
+  const turned = { ahead: 0, monotonic: () => performance.now() + turned.ahead, date: () => Date.now() };
+  const auth = await signedIn(t, { storage, clock: turned });
+  const { email } = await signedIn(t);
+  turned.ahead = 14.5 * 60_000; // of 15 minutes
+  await fault('/login', { Delay: 300 });
+  const login = client(t, { storage }).logIn({ email, password });
+  assert.equal(await during('POST /echo', async () => {
+    await assert.rejects(auth.fetch(base + '/echo', { method: 'POST', body: 'mine' }), SignedOutError);
+  }), 0);
+  await login;
   assert.equal((await auth.profile()).email, email);
 });
 
