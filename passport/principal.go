@@ -20,6 +20,9 @@ type Principal struct {
 	Roles, Scopes []string
 	// AuthTime is when the user proved who they are; zero when nobody says, and for an API key.
 	AuthTime time.Time
+	// ExpiresAt is when the token or key ends; zero when nobody says. What goes on for longer than one request, such as a
+	// WebSocket, ends then.
+	ExpiresAt time.Time
 	// Session is the id of the session that a token belongs to, and Key that of an API key; empty for none.
 	Session, Key string
 }

@@ -65,7 +65,7 @@ func (s *Service) load(ctx context.Context, id string) (r apikey.Record[*passpor
 		return r, false, err
 	}
 	return apikey.Record[*passport.Principal]{
-		User: &passport.Principal{ID: found.User.ID, Email: found.User.Email, Scopes: d.Scopes, Key: id},
+		User: &passport.Principal{ID: found.User.ID, Email: found.User.Email, Scopes: d.Scopes, Key: id, ExpiresAt: d.ExpiresAt},
 		Hash: apikey.Hash(d.Hash), ExpiresAt: d.ExpiresAt,
 		Used: func() { s.use(found.Credential, d, now) },
 	}, true, nil

@@ -139,6 +139,13 @@ func TestAssertions(t *testing.T) {
 	if left := last.ExpiresAt.Sub(begun); left > 15*time.Minute {
 		t.Errorf("the assertion ends %v after the token was made, and the token after 15m", left)
 	}
+
+	begun = s.Clock.Now()
+	key := makeKey(t, s, s.SignUpAndLogIn(t, "anna@example.com"), `{"name":"x","expires_in":60}`)
+	byKey := verify(asks(t, s, "GET", "app.example.com", "/orders/8", "X-API-Key: "+key.APIKey).Header.Get("X-User-Assertion"), "orders")
+	if left := byKey.ExpiresAt.Sub(begun); left > time.Minute {
+		t.Errorf("the assertion ends %v after the key was made, and the key after 1m", left)
+	}
 }
 
 func TestForwardAuthEndsWithTheSession(t *testing.T) {

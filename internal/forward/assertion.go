@@ -98,8 +98,8 @@ func (k *introductions) place(credential, audience string) *atomic.Pointer[intro
 // assert signs what the headers say.
 func (h *Handler) assert(who *caller, audience string, now time.Time) (string, error) {
 	expires := now.Add(assertionTTL)
-	if !who.until.IsZero() && who.until.Before(expires) {
-		expires = who.until
+	if !who.ExpiresAt.IsZero() && who.ExpiresAt.Before(expires) {
+		expires = who.ExpiresAt
 	}
 	issued := now
 	if expires.Before(issued) { // the token is taken a little longer than it is good, for other clocks

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/countersign-auth/countersign/internal/token"
 	"github.com/countersign-auth/countersign/jwt"
@@ -18,8 +17,6 @@ type caller struct {
 	passport.Principal
 	// credential is the token, or the id of the API key.
 	credential string
-	// until is when the credential ends; zero when nobody says.
-	until time.Time
 	// cookie says that a browser sent the credential by itself.
 	cookie bool
 }
@@ -67,7 +64,7 @@ func (h *Handler) identify(r *http.Request, c carried) (*caller, error) {
 	}
 	who := &caller{Principal: principal(holder), cookie: c.cookie}
 	if t, ok := info.(*jwt.Token); ok {
-		who.credential, who.until = t.Compact(), t.ExpiresAt
+		who.credential, who.ExpiresAt = t.Compact(), t.ExpiresAt
 	}
 	return who, nil
 }

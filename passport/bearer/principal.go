@@ -14,7 +14,7 @@ func principalOf(_ context.Context, t *jwt.Token) (*passport.Principal, bool, er
 	if t.Subject == "" || named && id != t.Subject {
 		return nil, false, nil
 	}
-	p := &passport.Principal{ID: t.Subject}
+	p := &passport.Principal{ID: t.Subject, ExpiresAt: t.ExpiresAt}
 	p.Roles, _ = t.Strings("roles")
 	p.AuthTime, _ = t.Time("auth_time")
 	if p.Email, named = t.String("user", "email"); !named {

@@ -144,7 +144,9 @@ func TestRemoteContract(t *testing.T) {
 			return newRemote(t, bearer.Config{Issuer: s.URL, KeysURL: url + "/keys", FeedURL: s.URL + "/feed", Realm: "api"}), nil
 		}
 	}
-	alice, bob := s.token("alice"), s.token("bob")
+	end := time.Now().Add(time.Hour).Truncate(time.Second).UTC()
+	until := func(c *jwt.Claims) { c.ExpiresAt = end }
+	alice, bob := s.token("alice", until), s.token("bob", until)
 	wrong := s.token("alice", func(c *jwt.Claims) { c.Issuer = "https://evil.example" })
 	with := func(target string, header ...string) func() *http.Request {
 		return func() *http.Request { return request(target, header...) }
@@ -153,8 +155,8 @@ func TestRemoteContract(t *testing.T) {
 	passporttest.Run(t, passporttest.Suite[*passport.Principal]{
 		New: of(s.URL), Broken: of(broken.URL), Hanging: of(hanging.URL),
 		Valid: []passporttest.Valid[*passport.Principal]{
-			{Request: with("/", "Authorization: Bearer "+alice), User: &passport.Principal{ID: "alice"}},
-			{Request: with("/", "Authorization: Bearer "+bob), User: &passport.Principal{ID: "bob"}},
+			{Request: with("/", "Authorization: Bearer "+alice), User: &passport.Principal{ID: "alice", ExpiresAt: end}},
+			{Request: with("/", "Authorization: Bearer "+bob), User: &passport.Principal{ID: "bob", ExpiresAt: end}},
 		},
 		Absent:    []func() *http.Request{with("/"), with("/", "Authorization: Basic YTpi")},
 		Refused:   []func() *http.Request{with("/", "Authorization: Bearer "+wrong), with("/", "Authorization: Bearer undefined")},
@@ -196,7 +198,12 @@ func TestPrincipal(t *testing.T) {
 			s := newIssuerServer(t)
 			s.revokes("gone")
 			api := newRemote(t, bearer.Config{Issuer: s.URL})
-			token := s.token("u1", func(c *jwt.Claims) { c.Extra = tt.extra })
+			token := s.token("u1", func(c *jwt.Claims) {
+				c.Extra = tt.extra
+				if tt.want != nil {
+					tt.want.ExpiresAt = c.ExpiresAt.Truncate(time.Second).UTC()
+				}
+			})
 			for range 3 { // the third is answered from the cache
 				o, err := api.Authenticate(request("/", "Authorization: Bearer "+token))
 				if err != nil {
