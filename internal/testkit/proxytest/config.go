@@ -28,13 +28,22 @@ func (s Servers) behind() []string {
 // ConfigureNginx writes the files of examples/nginx to dir, changed to listen on addr without TLS and to keep what it writes
 // below dir, and returns the command that runs nginx with them until it is ended.
 func ConfigureNginx(dir, bin, addr string, s Servers) (argv []string, err error) {
+	return configureNginx(dir, bin, addr, s, "listen 443 ssl", "listen "+addr,
+		"        ssl_certificate     /etc/nginx/tls/example.com.crt;\n", "", "        ssl_certificate_key /etc/nginx/tls/example.com.key;\n", "")
+}
+
+// configureNginxTLS leaves TLS in, and adds HTTP/2.
+func configureNginxTLS(dir, bin, addr string, s Servers) (argv []string, err error) {
+	return configureNginx(dir, bin, addr, s, "listen 443 ssl", "listen "+addr+" ssl http2", "/etc/nginx/tls/", dir+"/")
+}
+
+func configureNginx(dir, bin, addr string, s Servers, changes ...string) (argv []string, err error) {
 	temp := ""
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		temp += fmt.Sprintf("\n    %s_temp_path %s/%s;", kind, dir, kind)
 	}
-	changes := append(s.behind(),
-		"listen 443 ssl", "listen "+addr, "/run/nginx.pid", filepath.Join(dir, "pid"), "/var/log/nginx/", dir+"/", "http {", "http {"+temp,
-		"        ssl_certificate     /etc/nginx/tls/example.com.crt;\n", "", "        ssl_certificate_key /etc/nginx/tls/example.com.key;\n", "")
+	changes = append(append(s.behind(), changes...),
+		"/run/nginx.pid", filepath.Join(dir, "pid"), "/var/log/nginx/", dir+"/", "http {", "http {"+temp)
 	if err := adapt("nginx/nginx.conf", filepath.Join(dir, "nginx.conf"), changes...); err != nil {
 		return nil, err
 	}
@@ -50,10 +59,20 @@ func ConfigureNginx(dir, bin, addr string, s Servers) (argv []string, err error)
 
 // configureCaddy is ConfigureNginx for Caddy.
 func configureCaddy(dir, bin, addr string, s Servers) (argv []string, err error) {
+	return configureSites(dir, bin, addr, s, "http", "")
+}
+
+// configureCaddyTLS leaves TLS in, and HTTP/2, which Caddy then speaks.
+func configureCaddyTLS(dir, bin, addr string, s Servers) (argv []string, err error) {
+	return configureSites(dir, bin, addr, s, "https", fmt.Sprintf("\n\ttls %s/example.com.crt %[1]s/example.com.key", dir))
+}
+
+func configureSites(dir, bin, addr string, s Servers, scheme, first string) (argv []string, err error) {
 	host, port, _ := strings.Cut(addr, ":")
+	at := func(name string) string { return scheme + "://" + name + ":" + port + " {" + first }
 	changes := append(s.behind(),
 		"order request_header", "admin off\n\tauto_https off\n\tdefault_bind "+host+"\n\torder request_header",
-		APIHost+" {", "http://"+APIHost+":"+port+" {", AppHost+" {", "http://"+AppHost+":"+port+" {", "\n:443 {", "\nhttp://:"+port+" {")
+		APIHost+" {", at(APIHost), AppHost+" {", at(AppHost), "\n:443 {", "\n"+at(""))
 	file := filepath.Join(dir, "Caddyfile")
 	if err := adapt("caddy/Caddyfile", file, changes...); err != nil {
 		return nil, err

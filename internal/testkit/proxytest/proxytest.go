@@ -5,9 +5,12 @@
 package proxytest
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,9 +23,11 @@ import (
 
 // Proxy is one that runs.
 type Proxy struct {
-	// Addr is its address and port, for both sites and without TLS.
+	// Addr is its address and port, for both sites.
 	Addr string
-	dir  string
+	// TLS says that it speaks TLS, and HTTP/2 to whom that is known.
+	TLS bool
+	dir string
 }
 
 // Nginx runs nginx before these servers until the test ends.
@@ -35,6 +40,47 @@ func Nginx(t testing.TB, s Servers) *Proxy {
 func Caddy(t testing.TB, s Servers) *Proxy {
 	t.Helper()
 	return start(t, need.Caddy(t), s, configureCaddy)
+}
+
+// NginxTLS is Nginx with TLS, as the example has it, and HTTP/2, and a certificate that no client trusts.
+func NginxTLS(t testing.TB, s Servers) *Proxy {
+	t.Helper()
+	p := start(t, need.Nginx(t), s, withCertificate(t, configureNginxTLS))
+	p.TLS = true
+	return p
+}
+
+// CaddyTLS is for Caddy what NginxTLS is for nginx.
+func CaddyTLS(t testing.TB, s Servers) *Proxy {
+	t.Helper()
+	p := start(t, need.Caddy(t), s, withCertificate(t, configureCaddyTLS))
+	p.TLS = true
+	return p
+}
+
+// A configuration writes the files of a proxy and returns the command that runs it.
+type configuration func(dir, bin, addr string, s Servers) (argv []string, err error)
+
+// withCertificate writes that of httptest, and its key, to the folder before.
+func withCertificate(t testing.TB, configure configuration) configuration {
+	return func(dir, bin, addr string, s Servers) ([]string, error) {
+		server := httptest.NewTLSServer(http.NotFoundHandler())
+		t.Cleanup(server.Close)
+		certificate := server.TLS.Certificates[0]
+		key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range []struct {
+			name  string
+			block pem.Block
+		}{{"example.com.crt", pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}}, {"example.com.key", pem.Block{Type: "PRIVATE KEY", Bytes: key}}} {
+			if err := os.WriteFile(filepath.Join(dir, file.name), pem.EncodeToMemory(&file.block), 0o600); err != nil {
+				return nil, err
+			}
+		}
+		return configure(dir, bin, addr, s)
+	}
 }
 
 // Traefik runs that program, which no package of Debian brings, before these servers until the test ends.
@@ -71,7 +117,7 @@ func (p *Proxy) read(t testing.TB, name string) string {
 	return string(text)
 }
 
-func start(t testing.TB, bin string, s Servers, configure func(dir, bin, addr string, s Servers) ([]string, error)) *Proxy {
+func start(t testing.TB, bin string, s Servers, configure configuration) *Proxy {
 	t.Helper()
 	p := &Proxy{dir: t.TempDir(), Addr: freeAddr(t)}
 	argv, err := configure(p.dir, bin, p.Addr, s)

@@ -19,18 +19,18 @@ func TestProxies(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	t.Run("together", func(t *testing.T) {
-		s.each(t, "hostile", s.hostile)
-		s.each(t, "rules", s.rules)
-		s.each(t, "spellings", s.spellings)
-		s.each(t, "identity", s.identity)
-		s.each(t, "spoofed", s.spoofed)
-		s.each(t, "login page", s.loginPage)
-		s.each(t, "prefix", s.prefix)
-		s.each(t, "hosts", s.hosts)
-		s.each(t, "bodies", s.bodies)
-		s.each(t, "upgrade", s.upgrade)
-		s.each(t, "logout", s.logout)
-		s.each(t, "keys", s.keys)
+		for name, f := range map[string]func(*testing.T, *proxytest.Proxy){
+			"rules": s.rules, "spellings": s.spellings, "identity": s.identity, "spoofed": s.spoofed, "login page": s.loginPage,
+			"prefix": s.prefix, "logout": s.logout, "keys": s.keys,
+		} {
+			each(t, s.proxies, name, f)
+			each(t, s.secure, name+" by HTTP/2", f)
+		}
+		each(t, s.proxies, "hostile", s.hostile)
+		each(t, s.proxies, "hosts", s.hosts)
+		each(t, s.proxies, "bodies", s.bodies)
+		each(t, s.proxies, "upgrade", s.upgrade)
+		each(t, s.secure, "forged by HTTP/2", s.forged2)
 	})
 	if log := s.proxies["nginx"].AccessLog(t); strings.Contains(log, s.target.Good[:40]) || !strings.Contains(log, "api.example.com/orders/7") {
 		t.Errorf("the access log:\n%.2000s", log)
@@ -113,7 +113,8 @@ func (s *stage) spellings(t *testing.T, p *proxytest.Proxy) {
 				}
 			}
 			a := ask(t, p, proxytest.APIHost, "GET "+target)
-			if got := got(a); got != nil || a.Status >= 500 || a.Status < 300 {
+			thrownAway := p.TLS && a.Status == 0 // by HTTP/2 such a request need not be answered
+			if got := got(a); got != nil || a.Status >= 500 || a.Status < 300 && !thrownAway {
 				t.Errorf("GET %q by nobody: %d %s", target, a.Status, a.Body)
 			}
 		}
@@ -190,7 +191,11 @@ func (s *stage) spoofed(t *testing.T, p *proxytest.Proxy) {
 
 // loginPage is where browsers are sent, and nobody else.
 func (s *stage) loginPage(t *testing.T, p *proxytest.Proxy) {
-	const want = "https://app.example.com/login?return_to=http%3A%2F%2Fapp.example.com%2Finbox%3Fa%3D1%26b"
+	scheme := "http"
+	if p.TLS {
+		scheme = "https"
+	}
+	want := "https://app.example.com/login?return_to=" + scheme + "%3A%2F%2Fapp.example.com%2Finbox%3Fa%3D1%26b"
 	for _, headers := range [][]string{{"Accept: text/html,*/*"}, {"Sec-Fetch-Mode: navigate"}} {
 		a := ask(t, p, proxytest.AppHost, "GET /inbox?a=1&b", headers...)
 		if a.Status != http.StatusFound || a.Header.Get("Location") != want {

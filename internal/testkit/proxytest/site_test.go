@@ -53,11 +53,12 @@ func site(t *testing.T, name string) string {
 // stage is Countersign, two sites, and the proxies before them.
 type stage struct {
 	server  *testkit.Server
-	proxies map[string]*proxytest.Proxy
-	target  hostile.Target // with what a user sends who has no role
-	user    string         // whose id it is
-	admin   string         // a token
-	stale   string         // a token of a login that is long ago
+	proxies map[string]*proxytest.Proxy // without TLS, by HTTP/1.1
+	secure  map[string]*proxytest.Proxy // by HTTP/2
+	target  hostile.Target              // with what a user sends who has no role
+	user    string                      // whose id it is
+	admin   string                      // a token
+	stale   string                      // a token of a login that is long ago
 }
 
 func newStage(t *testing.T) *stage {
@@ -69,6 +70,7 @@ func newStage(t *testing.T) *stage {
 	s := &stage{server: testkit.Start(t, "trusted_proxies=127.0.0.1", "rules_file="+rules, "login_url=https://app.example.com/login", "limits.insecure_disabled=true", "jwt.access_ttl=1h")}
 	behind := proxytest.Servers{Countersign: s.server.Addr, API: site(t, "api"), App: site(t, "app")}
 	s.proxies = map[string]*proxytest.Proxy{"nginx": proxytest.Nginx(t, behind), "caddy": proxytest.Caddy(t, behind)}
+	s.secure = map[string]*proxytest.Proxy{"nginx": proxytest.NginxTLS(t, behind), "caddy": proxytest.CaddyTLS(t, behind)}
 	if bin := os.Getenv("COUNTERSIGN_TEST_TRAEFIK"); bin != "" { // not one of the tools that the tests need
 		s.proxies["traefik"] = proxytest.Traefik(t, bin, behind)
 	}
@@ -90,9 +92,9 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// each runs f as a parallel subtest before each proxy.
-func (s *stage) each(t *testing.T, name string, f func(t *testing.T, p *proxytest.Proxy)) {
-	for proxy, p := range s.proxies {
+// each runs f as a parallel subtest before each of these proxies.
+func each(t *testing.T, proxies map[string]*proxytest.Proxy, name string, f func(t *testing.T, p *proxytest.Proxy)) {
+	for proxy, p := range proxies {
 		t.Run(name+"/"+proxy, func(t *testing.T) {
 			t.Parallel()
 			f(t, p)
@@ -100,9 +102,12 @@ func (s *stage) each(t *testing.T, name string, f func(t *testing.T, p *proxytes
 	}
 }
 
-// ask sends a request over a connection of its own. Headers come as name: value.
+// ask sends a request over a connection of its own, by HTTP/2 to a proxy with TLS. Headers come as name: value.
 func ask(t *testing.T, p *proxytest.Proxy, host, line string, headers ...string) hostile.Answer {
 	t.Helper()
+	if p.TLS {
+		return ask2(t, p, host, line, headers...)
+	}
 	raw := line + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n"
 	body := ""
 	if i := slices.IndexFunc(headers, func(h string) bool { return strings.HasPrefix(h, "\n") }); i >= 0 {
