@@ -82,12 +82,21 @@ func configureSites(dir, bin, addr string, s Servers, scheme, first string) (arg
 
 // configureTraefik is ConfigureNginx for Traefik.
 func configureTraefik(dir, bin, addr string, s Servers) (argv []string, err error) {
+	changes := append(s.behind(), "\ntls:\n  certificates:\n    - certFile: /etc/traefik/tls/example.com.crt\n      keyFile: /etc/traefik/tls/example.com.key\n", "")
+	return configureRouters(dir, bin, changes, ":443", addr, "      tls: {}\n", "")
+}
+
+// configureTraefikTLS leaves TLS in, and HTTP/2, which Traefik then speaks.
+func configureTraefikTLS(dir, bin, addr string, s Servers) (argv []string, err error) {
+	return configureRouters(dir, bin, append(s.behind(), "/etc/traefik/tls/", dir+"/"), ":443", addr)
+}
+
+func configureRouters(dir, bin string, guardedChanges []string, changes ...string) (argv []string, err error) {
 	guarded, file := filepath.Join(dir, "guarded.yaml"), filepath.Join(dir, "traefik.yaml")
-	if err := adapt("traefik/traefik.yaml", file, ":443", addr, "      tls: {}\n", "", "filename: guarded.yaml", "filename: "+guarded); err != nil {
+	if err := adapt("traefik/traefik.yaml", file, append(changes, "filename: guarded.yaml", "filename: "+guarded)...); err != nil {
 		return nil, err
 	}
-	if err := adapt("traefik/guarded.yaml", guarded, append(s.behind(),
-		"\ntls:\n  certificates:\n    - certFile: /etc/traefik/tls/example.com.crt\n      keyFile: /etc/traefik/tls/example.com.key\n", "")...); err != nil {
+	if err := adapt("traefik/guarded.yaml", guarded, guardedChanges...); err != nil {
 		return nil, err
 	}
 	return []string{bin, "--configFile=" + file}, nil

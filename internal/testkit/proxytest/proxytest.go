@@ -5,6 +5,7 @@
 package proxytest
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -87,14 +88,31 @@ func withCertificate(t testing.TB, configure configuration) configuration {
 func Traefik(t testing.TB, bin string, s Servers) *Proxy {
 	t.Helper()
 	p := start(t, bin, s, configureTraefik)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) { // it listens before it has read all
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.Addr, nil)
+	p.awaitSites(t, "http")
+	return p
+}
+
+// TraefikTLS is for Traefik what NginxTLS is for nginx.
+func TraefikTLS(t testing.TB, bin string, s Servers) *Proxy {
+	t.Helper()
+	p := start(t, bin, s, withCertificate(t, configureTraefikTLS))
+	p.TLS = true
+	p.awaitSites(t, "https")
+	return p
+}
+
+// awaitSites is for Traefik, which listens before it has read all.
+func (p *Proxy) awaitSites(t testing.TB, scheme string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, scheme+"://"+p.Addr, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Host = APIHost
-		if res, err := http.DefaultClient.Do(req); err == nil && res.Body.Close() == nil && res.StatusCode != http.StatusNotFound {
-			return p
+		if res, err := client.Do(req); err == nil && res.Body.Close() == nil && res.StatusCode != http.StatusNotFound {
+			return
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("traefik has no sites:\n%s", p.read(t, "log"))

@@ -72,7 +72,7 @@ func newStage(t *testing.T) *stage {
 	s.proxies = map[string]*proxytest.Proxy{"nginx": proxytest.Nginx(t, behind), "caddy": proxytest.Caddy(t, behind)}
 	s.secure = map[string]*proxytest.Proxy{"nginx": proxytest.NginxTLS(t, behind), "caddy": proxytest.CaddyTLS(t, behind)}
 	if bin := os.Getenv("COUNTERSIGN_TEST_TRAEFIK"); bin != "" { // not one of the tools that the tests need
-		s.proxies["traefik"] = proxytest.Traefik(t, bin, behind)
+		s.proxies["traefik"], s.secure["traefik"] = proxytest.Traefik(t, bin, behind), proxytest.TraefikTLS(t, bin, behind)
 	}
 	s.target = s.server.Target(t)
 	s.target.Host, s.target.Path, s.target.Query, s.target.Plain = proxytest.APIHost, "/orders/7", "", true
