@@ -99,7 +99,7 @@ device and an address that are not known yet. A running server sees it within a 
 		if err != nil {
 			return err
 		}
-		if err := a.Logins.Unlock(cmd.Context(), u.EmailKey); err != nil {
+		if err := a.Admin.Unlock(cmd.Context(), byCommand, u.ID); err != nil {
 			return err
 		}
 		return sayDone(cmd, "unlocked", u, false)

@@ -14,6 +14,7 @@ import (
 	"github.com/countersign-auth/countersign/internal/api"
 	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/login/withpassword"
+	"github.com/countersign-auth/countersign/internal/ratelimit"
 	"github.com/countersign-auth/countersign/internal/session"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/problem"
@@ -30,6 +31,7 @@ type Config struct {
 	}
 	Sessions  *session.Service
 	Passwords *withpassword.Service
+	Logins    *ratelimit.Logins
 	Audit     *audit.Log
 	Now       func() time.Time
 }
@@ -188,6 +190,20 @@ func changes(by audit.By, before, after store.User) (events []store.Event) {
 		events = append(events, by.Event("admin_data_changed", "", after.ID))
 	}
 	return events
+}
+
+// Unlock forgets the failed logins that strangers made at a user's account, as [ratelimit.Logins.Unlock] does. It is recorded
+// whether there were any or not.
+func (s *Service) Unlock(ctx context.Context, by audit.By, id string) error {
+	u, err := s.Users.User(ctx, id)
+	if err != nil {
+		return fmt.Errorf("unlock a user: %w", err)
+	}
+	if err := s.Logins.Unlock(ctx, u.EmailKey); err != nil {
+		return err
+	}
+	s.Audit.Done(ctx, by.Event("user_unlocked", "", id))
+	return nil
 }
 
 // Delete deletes a user with all that belongs to it, sessions and tokens included.

@@ -29,7 +29,7 @@ func TestWhatWasDoneIsRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := admin.New(admin.Config{Users: s.App.Store, Sessions: sessions, Passwords: s.App.Passwords, Audit: s.App.Audit, Now: s.Clock.Now})
+	service := admin.New(admin.Config{Users: s.App.Store, Sessions: sessions, Passwords: s.App.Passwords, Logins: s.App.Logins, Audit: s.App.Audit, Now: s.Clock.Now})
 	id := s.SignUp(t, "mike@example.com")
 	s.LogIn(t, "mike@example.com")
 	u, err := s.App.Store.User(t.Context(), id)

@@ -91,7 +91,7 @@ func Open(ctx context.Context, cfg *config.Config, addr string, log *slog.Logger
 	if err := a.openLogins(keys); err != nil {
 		return nil, err
 	}
-	a.Admin = admin.New(admin.Config{Users: a.Store, Sessions: a.Sessions, Passwords: a.Passwords, Audit: a.Audit, Now: a.now})
+	a.Admin = admin.New(admin.Config{Users: a.Store, Sessions: a.Sessions, Passwords: a.Passwords, Logins: a.Logins, Audit: a.Audit, Now: a.now})
 	a.APIKeys, err = apikey.New(apikey.Config{
 		Store: a.Store, Audit: a.Audit, Scopes: cfg.APIKeyScopes, Realm: realm, Proxies: api.Proxies(cfg.TrustedProxies), Log: log, Now: now,
 	})

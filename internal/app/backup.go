@@ -41,7 +41,7 @@ type SchemaVersions struct {
 	Newest  int64 `json:"newest"`
 }
 
-// Schema returns the versions as they are. Both are 0 for a database that has none.
+// Schema returns the versions as they are, and changes nothing. Current is 0 for an empty database.
 func Schema(ctx context.Context, cfg *config.Config) (v SchemaVersions, err error) {
 	s, err := openAsIs(ctx, cfg)
 	if err != nil {
@@ -52,14 +52,12 @@ func Schema(ctx context.Context, cfg *config.Config) (v SchemaVersions, err erro
 }
 
 func schemaOf(ctx context.Context, s store.Store) (v SchemaVersions, err error) {
-	if versioned, ok := s.(store.Versioned); ok {
-		v.Current, v.Newest, err = versioned.Schema(ctx)
-	}
+	v.Current, v.Newest, err = s.Schema(ctx)
 	return v, err
 }
 
 // empty reports whether not even the tables are there.
-func (v SchemaVersions) empty() bool { return v.Newest > 0 && v.Current == 0 }
+func (v SchemaVersions) empty() bool { return v.Current == 0 }
 
 // Empty reports whether no server has ever used the database, and nobody has put users into it: to open it with [Open] would make
 // keys in it.

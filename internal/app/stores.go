@@ -9,15 +9,15 @@ import (
 	"github.com/countersign-auth/countersign/internal/store/sqlstore"
 )
 
-// openAsIs opens the database that is there without bringing its schema up to date, where that makes a difference.
+// openAsIs opens the database that is there and makes nothing in it, nor brings its schema up to date.
 func openAsIs(ctx context.Context, cfg *config.Config) (store.Store, error) {
 	switch cfg.DatabaseKind() {
 	case config.PostgreSQL:
 		return sqlstore.OpenPostgresAsIs(ctx, cfg.Database, cfg.DatabaseMaxConnections)
-	case config.SQLite:
-		return sqlstore.OpenAsIs(cfg.DatabasePath())
+	case config.MongoDB:
+		return mongostore.OpenAsIs(ctx, cfg.Database)
 	default:
-		return OpenStore(ctx, cfg)
+		return sqlstore.OpenAsIs(cfg.DatabasePath())
 	}
 }
 

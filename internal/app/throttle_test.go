@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign-auth/countersign/internal/audit"
 	"github.com/countersign-auth/countersign/internal/store"
 	"github.com/countersign-auth/countersign/internal/testkit"
 )
@@ -181,13 +183,17 @@ func TestSignupsAreLimited(t *testing.T) {
 func TestUnlock(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t, "trusted_proxies=127.0.0.1")
-	s.SignUp(t, "mike@example.com")
+	id := s.SignUp(t, "mike@example.com")
 	for i := range 12 {
 		guess(t, s, fmt.Sprintf("203.0.113.%d", i), "mike@example.com", wrong)
 	}
 	wantRefusal(t, guess(t, s, "192.0.2.1", "mike@example.com", testkit.Password), "before")
-	if err := s.App.Logins.Unlock(t.Context(), "mike@example.com"); err != nil {
+	by := audit.By{Actor: audit.CLI}
+	if err := s.App.Admin.Unlock(t.Context(), by, id); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.App.Admin.Unlock(t.Context(), by, "nobody"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("nobody: %v", err)
 	}
 	s.Clock.Advance(time.Second)
 	if res := guess(t, s, "192.0.2.1", "mike@example.com", testkit.Password); res.Status != 200 {

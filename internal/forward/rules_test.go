@@ -202,6 +202,7 @@ func TestWarnings(t *testing.T) {
 		{[]string{"{path: /a, methods: [HEAD]}", "{path: /a, methods: [GET]}"}, ""},
 		{[]string{"{path: /a, methods: [GET]}", "{path: /a, methods: [POST]}", "{path: /a, methods: [GET, POST]}"}, "rule 3 (line 4): GET,POST /a: signed in: is never reached, because rule 2"},
 		{[]string{"{path: /a, methods: [GET]}", "{path: /a, methods: [POST]}", "{path: /a}"}, ""},
+		{[]string{"{path: /a, methods: [ANOTHER]}", "{path: /a}"}, ""},
 		{[]string{"{path: /**}", "{path: /x/*/y, host: a.example}"}, "rule 2 (line 3): a.example/x/*/y: signed in: is never reached"},
 		{[]string{"{host: '*.example.com', path: /x/**}", "{host: a.example.com, path: /x/*}"}, "rule 2"},
 		{[]string{"{host: '*.example.com', path: /x}", "{host: example.com, path: /x}"}, ""},

@@ -41,6 +41,7 @@ type Store interface {
 	Sweeper
 	Events
 	Secrets
+	Versioned
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
 	// Close releases the database. No verb may be called after it.
@@ -74,7 +75,7 @@ type Examiner interface {
 	Examine(ctx context.Context) (damage []string, err error)
 }
 
-// Versioned is a store whose schema has versions.
+// Versioned tells of the schema, which has versions.
 type Versioned interface {
 	// Schema returns the version of the schema, 0 for a database that has none, and the newest that this binary knows. It
 	// changes nothing.

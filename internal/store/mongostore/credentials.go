@@ -89,7 +89,7 @@ func (s *Store) ListCredentials(ctx context.Context, userID, method string) (cre
 }
 
 // DeleteCredential implements [store.Credentials]. The write to the user's document decides: a reservation that is left behind has
-// no credential any more, and so is in nobody's way.
+// no credential any more, and so is in nobody's way. When the answer to that write is lost, what is there then is the answer.
 func (s *Store) DeleteCredential(ctx context.Context, c store.Credential) (err error) {
 	ctx, end := s.begin(ctx, &err)
 	defer end()
@@ -99,14 +99,24 @@ func (s *Store) DeleteCredential(ctx context.Context, c store.Credential) (err e
 	err = s.users.FindOneAndUpdate(ctx,
 		bson.D{{Key: "_id", Value: c.UserID}, {Key: field, Value: bson.D{{Key: "$exists", Value: true}}}, missing(field + ".making"), missing("state")},
 		bson.D{{Key: "$unset", Value: bson.D{{Key: field, Value: ""}}}}).Decode(&u)
-	if errors.Is(err, mongo.ErrNoDocuments) {
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments):
 		return store.ErrNotFound
-	}
-	if err != nil {
+	case unavailable(err) && s.isGone(ctx, c.UserID, id):
+		return nil
+	case err != nil:
 		return fmt.Errorf("delete a credential: %w", err)
 	}
-	_, err = s.reservations.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "mark", Value: u.Credentials[id].Mark}})
-	return err
+	// The credential is gone, whatever becomes of this.
+	_, _ = s.reservations.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "mark", Value: u.Credentials[id].Mark}})
+	return nil
+}
+
+// isGone reports whether a user is found to have no credential of that id.
+func (s *Store) isGone(ctx context.Context, userID, id string) bool {
+	u, err := s.present(ctx, userID)
+	_, has := u.Credentials[id]
+	return err == nil && !has || errors.Is(err, store.ErrNotFound)
 }
 
 // UpdateCredential implements [store.Credentials].

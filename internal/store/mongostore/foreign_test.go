@@ -32,12 +32,14 @@ func TestUsersOfAnotherProgramAreNotTaken(t *testing.T) {
 	if _, err := users.InsertOne(t.Context(), bson.D{{Key: "email", Value: "mike@example.com"}, {Key: "password", Value: "$2b$10$x"}}); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(t.Context(), url)
-	if err == nil {
-		t.Error(s.Close())
-	}
-	if err == nil || !strings.Contains(err.Error(), "of another program") {
-		t.Errorf("got %v", err)
+	for name, open := range map[string]func(context.Context, string) (*Store, error){"Open": Open, "OpenAsIs": OpenAsIs} {
+		s, err := open(t.Context(), url)
+		if err == nil {
+			t.Error(s.Close())
+		}
+		if err == nil || !strings.Contains(err.Error(), "of another program") {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 	if specs, err := users.Indexes().ListSpecifications(t.Context()); err != nil || len(specs) != 1 {
 		t.Errorf("it was changed: %d indexes (%v)", len(specs), err)

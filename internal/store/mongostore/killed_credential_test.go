@@ -3,9 +3,11 @@ package mongostore_test
 import (
 	"context"
 	"errors"
+	"testing"
 	"time"
 
 	"github.com/countersign-auth/countersign/internal/store"
+	"github.com/countersign-auth/countersign/internal/testkit/mongotest"
 )
 
 func passkey(on scene) store.Credential {
@@ -55,4 +57,35 @@ func checkDeleted(on scene, done bool) bool {
 	otherC.Key = on.credential.Key
 	must(on.T, on.store.CreateUser(on.Context(), other, otherC))
 	return true
+}
+
+// TestDeletedCredentialIsSaidToBe is about faults once a credential is gone: who revokes an API key must not believe that it is good
+// still.
+func TestDeletedCredentialIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	server := mongotest.Start(t)
+	for name, tt := range map[string]struct {
+		disturb func(*mongotest.Tap)
+		want    error
+		gone    bool
+	}{
+		"cut before it":              {func(tap *mongotest.Tap) { tap.Cut(0) }, store.ErrUnavailable, false},
+		"its answer is lost":         {func(tap *mongotest.Tap) { tap.Lose(0) }, nil, true},
+		"cut after it":               {func(tap *mongotest.Tap) { tap.Cut(1) }, nil, true},
+		"an answer after it is lost": {func(tap *mongotest.Tap) { tap.Lose(1) }, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			on := inhabited(t, server, 3)
+			tap := server.Tap(t)
+			s := openAt(t, tap.URL(t.Name()))
+			tt.disturb(tap)
+			if err := s.DeleteCredential(t.Context(), on.credential); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+			if gone := checkDeleted(on, tt.want == nil); gone != tt.gone {
+				t.Errorf("it is gone: %t, want %t", gone, tt.gone)
+			}
+		})
+	}
 }

@@ -30,7 +30,7 @@ type Store struct {
 	client   *mongo.Client
 	patience time.Duration // of a verb
 
-	users, reservations, sessions, revocations, batches, keys, counters, events, secrets *mongo.Collection
+	versions, users, reservations, sessions, revocations, batches, keys, counters, events, secrets *mongo.Collection
 }
 
 var _ store.Store = (*Store)(nil)
@@ -46,6 +46,16 @@ const defaultDatabase = "countersign"
 // yet be rolled back. A primary that was deposed and does not know it may answer with what was so a moment ago; all that is
 // decided upon a read is decided by a conditional write, and such a write it cannot get through.
 func Open(ctx context.Context, location string) (*Store, error) {
+	return open(ctx, location, (*Store).prepare)
+}
+
+// OpenAsIs is Open of a database as it is: it makes nothing, and takes any schema, with which not every verb will work.
+func OpenAsIs(ctx context.Context, location string) (*Store, error) {
+	return open(ctx, location, (*Store).refuseForeign)
+}
+
+// open connects to a database and prepares it.
+func open(ctx context.Context, location string, prepare func(*Store, context.Context) error) (*Store, error) {
 	name, err := databaseName(location)
 	if err != nil {
 		return nil, err
@@ -61,14 +71,14 @@ func Open(ctx context.Context, location string) (*Store, error) {
 	}
 	db := client.Database(name)
 	s := &Store{
-		client: client, patience: defaultPatience, users: db.Collection("users"), reservations: db.Collection("reservations"), sessions: db.Collection("sessions"),
+		client: client, patience: defaultPatience, versions: db.Collection("schema"), users: db.Collection("users"), reservations: db.Collection("reservations"), sessions: db.Collection("sessions"),
 		revocations: db.Collection("revocations"), batches: db.Collection("revocation_batches"), keys: db.Collection("signing_keys"),
 		counters: db.Collection("counters", relaxed()), events: db.Collection("events"), secrets: db.Collection("secrets"),
 	}
 	if o.Timeout != nil && *o.Timeout > 0 { // 0 is no limit to the driver, and here the usual one
 		s.patience = *o.Timeout
 	}
-	if err := s.prepare(ctx, db); err != nil {
+	if err := prepare(s, ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", name, err), s.Close())
 	}
 	return s, nil
@@ -105,25 +115,38 @@ func relaxed() *options.CollectionOptionsBuilder {
 // schema is the version of what the documents look like.
 const schema = 1
 
-func (s *Store) prepare(ctx context.Context, db *mongo.Database) (err error) {
+// schemaID is the id of the document that says the version.
+const schemaID = "schema"
+
+// Schema implements [store.Versioned].
+func (s *Store) Schema(ctx context.Context) (current, newest int64, err error) {
 	ctx, end := s.begin(ctx, &err)
 	defer end()
-	if err := s.refuseForeign(ctx, db); err != nil {
-		return err
-	}
 	var found struct {
 		Version int64 `bson:"version"`
 	}
-	versions, this := db.Collection("schema"), bson.D{{Key: "_id", Value: "schema"}}
-	_, err = versions.InsertOne(ctx, append(this, bson.E{Key: "version", Value: int64(schema)}))
+	if err := one(ctx, s.versions, schemaID, &found); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return 0, 0, fmt.Errorf("schema version: %w", err)
+	}
+	return found.Version, schema, nil
+}
+
+func (s *Store) prepare(ctx context.Context) (err error) {
+	ctx, end := s.begin(ctx, &err)
+	defer end()
+	if err := s.refuseForeign(ctx); err != nil {
+		return err
+	}
+	_, err = s.versions.InsertOne(ctx, append(byID(schemaID), bson.E{Key: "version", Value: int64(schema)}))
 	if err != nil && !mongo.IsDuplicateKeyError(err) {
 		return fmt.Errorf("schema version: %w", err)
 	}
-	if err := versions.FindOne(ctx, this).Decode(&found); err != nil {
-		return fmt.Errorf("schema version: %w", err)
+	current, _, err := s.Schema(ctx)
+	if err != nil {
+		return err
 	}
-	if found.Version > schema {
-		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: run a newer countersign", found.Version, schema)
+	if current > schema {
+		return fmt.Errorf("its schema has version %d, and this binary knows up to %d: run a newer countersign", current, schema)
 	}
 	for _, index := range []struct {
 		in             *mongo.Collection
@@ -157,8 +180,10 @@ func (s *Store) prepare(ctx context.Context, db *mongo.Database) (err error) {
 }
 
 // refuseForeign returns an error if the database has users of another program: they would be taken for ours.
-func (s *Store) refuseForeign(ctx context.Context, db *mongo.Database) error {
-	err := db.Collection("schema").FindOne(ctx, byID("schema")).Err()
+func (s *Store) refuseForeign(ctx context.Context) (err error) {
+	ctx, end := s.begin(ctx, &err)
+	defer end()
+	err = s.versions.FindOne(ctx, byID(schemaID)).Err()
 	if !errors.Is(err, mongo.ErrNoDocuments) {
 		return err
 	}

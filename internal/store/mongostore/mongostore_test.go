@@ -78,6 +78,31 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
+// TestSchemaAsItIs is about those who only look: they make nothing, and see a newer schema too.
+func TestSchemaAsItIs(t *testing.T) {
+	t.Parallel()
+	url := mongotest.Start(t).URL("one")
+	db := database(t, url)
+	look := func(want int64) {
+		t.Helper()
+		s, err := mongostore.OpenAsIs(t.Context(), url)
+		must(t, err)
+		defer s.Close()
+		if current, newest, err := s.Schema(t.Context()); err != nil || current != want || newest != 1 {
+			t.Errorf("versions %d and %d (%v), want %d and 1", current, newest, err, want)
+		}
+	}
+	look(0)
+	if made, err := db.ListCollectionNames(t.Context(), bson.D{}); err != nil || len(made) != 0 {
+		t.Errorf("it made %v (%v)", made, err)
+	}
+	openAt(t, url)
+	look(1)
+	_, err := db.Collection("schema").UpdateOne(t.Context(), bson.D{}, bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: 2}}}})
+	must(t, err)
+	look(2)
+}
+
 func TestNoServer(t *testing.T) {
 	t.Parallel()
 	start := time.Now()

@@ -165,6 +165,7 @@ func cancellation(t *testing.T, s store.Store) {
 	_, eventsErr := s.ListEvents(ctx, "", 1)
 	_, firstErr := s.FirstSecret(ctx, "name", []byte("value"))
 	_, secretErr := s.Secret(ctx, "name")
+	_, _, schemaErr := s.Schema(ctx)
 	next := x
 	next.Generation++
 	for name, err := range map[string]error{
@@ -177,7 +178,7 @@ func cancellation(t *testing.T, s store.Store) {
 		"Revocations": revocationsErr, "AddKey": s.AddKey(ctx, store.SigningKey{ID: "k", Private: []byte{}}, ""), "SigningKeys": keysErr,
 		"ReplaceKey": s.ReplaceKey(ctx, "k", nil, nil), "DeleteKey": s.DeleteKey(ctx, "k"), "Counters": countersErr, "SwapCounters": swapErr,
 		"DeleteExpired": deleteErr, "AppendEvents": s.AppendEvents(ctx, event(1)), "ListEvents": eventsErr, "FirstSecret": firstErr,
-		"Secret": secretErr, "ReplaceSecret": s.ReplaceSecret(ctx, "name", nil, nil), "Ping": s.Ping(ctx),
+		"Secret": secretErr, "ReplaceSecret": s.ReplaceSecret(ctx, "name", nil, nil), "Schema": schemaErr, "Ping": s.Ping(ctx),
 	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v, want the context's error", name, err)

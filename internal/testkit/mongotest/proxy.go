@@ -22,26 +22,35 @@ type proxy struct {
 	mu    sync.Mutex
 	locks map[string]*sync.Mutex // of serial, by databases
 	conns map[net.Conn]bool      // nil when it has broken down
-	// next, if any, is asked about the command that comes after left others, and says whether it goes on.
-	next func() bool
+	// next, if any, is asked about the command that comes after left others, and says what becomes of it.
+	next func() fate
 	left int
 }
 
+// fate is what becomes of a command.
+type fate int
+
+const (
+	answered   fate = iota
+	unanswered      // it is carried out, but its connection is cut before the answer
+	dropped         // its connection is cut before it
+)
+
 // after has the proxy ask next once that many commands have gone on.
-func (p *proxy) after(commands int, next func() bool) {
+func (p *proxy) after(commands int, next func() fate) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.left, p.next = commands, next
 }
 
-// admits reports whether a command goes on.
-func (p *proxy) admits() bool {
+// fateOfNext says what becomes of the command that has come.
+func (p *proxy) fateOfNext() fate {
 	p.mu.Lock()
 	next := p.next
 	if next == nil || p.left > 0 {
 		p.left--
 		p.mu.Unlock()
-		return true
+		return answered
 	}
 	p.next = nil
 	p.mu.Unlock()
@@ -123,11 +132,15 @@ func (p *proxy) connect(client net.Conn) {
 		if err != nil {
 			return
 		}
-		if isCommand(request) && !p.admits() {
+		fate := answered
+		if isCommand(request) {
+			fate = p.fateOfNext()
+		}
+		if fate == dropped {
 			return
 		}
 		reply, err := p.exchange(server, request)
-		if err != nil {
+		if err != nil || fate == unanswered {
 			return
 		}
 		if _, err := client.Write(reply); err != nil {

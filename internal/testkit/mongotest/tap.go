@@ -22,7 +22,8 @@ func (s *Server) Tap(t testing.TB) *Tap {
 	}
 	query.Set("serverMonitoringMode", "poll")
 	query.Set("directConnection", "true")
-	query.Set("retryReads", "false") // or the driver would wait for what is cut to come back
+	query.Set("retryReads", "false")              // or the driver would wait for what is cut to come back
+	query.Set("serverSelectionTimeoutMS", "5000") // and so it would when a verb looks for what has become of a write
 	query.Del("replicaSet")
 	at := strings.LastIndexByte(s.hosts, '@') + 1
 	host, _, _ := strings.Cut(s.hosts[at:], ",")
@@ -33,10 +34,15 @@ func (s *Server) Tap(t testing.TB) *Tap {
 // Cut has all connections cut once that many commands have gone through, and no new ones made: as when the process at their
 // end is killed.
 func (tap *Tap) Cut(commands int) {
-	tap.proxy.after(commands, func() bool {
+	tap.proxy.after(commands, func() fate {
 		tap.proxy.breakDown()
-		return false
+		return dropped
 	})
+}
+
+// Lose has the answer lost to the command that comes after that many others, and its connection with it.
+func (tap *Tap) Lose(commands int) {
+	tap.proxy.after(commands, func() fate { return unanswered })
 }
 
 // Mend has connections made again that Cut forbade.
@@ -45,10 +51,10 @@ func (tap *Tap) Mend() { tap.proxy.mend() }
 // Hold has the command that comes after that many others wait until release is called; held is closed when it has come.
 func (tap *Tap) Hold(commands int) (held <-chan struct{}, release func()) {
 	come, on := make(chan struct{}), make(chan struct{})
-	tap.proxy.after(commands, func() bool {
+	tap.proxy.after(commands, func() fate {
 		close(come)
 		<-on
-		return true
+		return answered
 	})
 	return come, func() { close(on) }
 }
