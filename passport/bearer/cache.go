@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"math/bits"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -230,12 +231,8 @@ func (c *Cache[U]) admits(tok *jwt.Token, now time.Time) bool {
 	if tok.Subject == "" {
 		return true
 	}
-	var h maphash.Hash
-	h.SetSeed(c.seed)
-	h.WriteString(tok.Issuer)
-	h.WriteByte(0) // no issuer or subject has one
-	h.WriteString(tok.Subject)
-	return c.quotas.take(h.Sum64(), now.UnixNano()/int64(c.maxAge))
+	subject := bits.RotateLeft64(maphash.String(c.seed, tok.Issuer), 1) ^ maphash.String(c.seed, tok.Subject)
+	return c.quotas.take(subject, now.UnixNano()/int64(c.maxAge))
 }
 
 // Stats returns the numbers of now. Taken while requests come in, they may differ by those.
