@@ -39,6 +39,7 @@ type Requirement struct {
 // all, and one that RFC 6749, section 3.3, would not take, panics.
 func RequireScope(scopes ...string) Requirement {
 	type scoped interface{ HasScope(scope string) bool }
+	scopes = slices.Clone(scopes)
 	mustName("RequireScope", scopes)
 	list := strings.Join(scopes, " ")
 	return Requirement{
@@ -57,10 +58,11 @@ func RequireScope(scopes ...string) Requirement {
 }
 
 // RequireRole asks for one of these roles; which of them does not matter. The answer to a user without is 403
-// insufficient_role. A user tells its roles by a method HasRole(string) bool, as [Principal] has it. No role at all, and an
-// empty one, panics.
+// insufficient_role. A user tells its roles by a method HasRole(string) bool, as [Principal] has it. No role at all, and one
+// that is empty or could not be a scope, panics.
 func RequireRole(roles ...string) Requirement {
 	type cast interface{ HasRole(role string) bool }
+	roles = slices.Clone(roles)
 	mustName("RequireRole", roles)
 	return Requirement{
 		needs: "HasRole(string) bool", tells: implements[cast],
@@ -127,7 +129,7 @@ func (g *Guard[U]) Require(requirements ...Requirement) *Guard[U] {
 }
 
 // Check returns nil for a user who meets r at that time. Otherwise it is the answer, a [problem.Error] with the status 401 or
-// 403 and a challenge of that realm; a user who cannot tell what is asked, and the zero Requirement, are a technical fault. It
+// 403 and, but for a role, a challenge of that realm; a user who cannot tell what is asked, and the zero Requirement, are a technical fault. It
 // is for those who find users without a guard.
 func (r Requirement) Check(user any, realm string, now time.Time) error {
 	if r.refuse == nil {
@@ -175,7 +177,7 @@ func mustName(what string, names []string) {
 	}
 	for _, name := range names {
 		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '\\' }) {
-			panic(fmt.Sprintf("passport: %s: %q is no name (RFC 6749, section 3.3)", what, name))
+			panic(fmt.Sprintf("passport: %s: %q is not of visible ASCII without quotes and backslashes", what, name))
 		}
 	}
 }

@@ -143,11 +143,15 @@ func revokeAll(cmd *cobra.Command, a *app.App, u store.User) error {
 	if err != nil {
 		return err
 	}
+	revoked := 0
 	for _, k := range keys {
-		if err := a.APIKeys.Revoke(cmd.Context(), u.ID, k.ID, byCommand); err != nil && !errors.Is(err, apikey.ErrNotFound) {
+		switch err := a.APIKeys.Revoke(cmd.Context(), u.ID, k.ID, byCommand); {
+		case err == nil:
+			revoked++
+		case !errors.Is(err, apikey.ErrNotFound): // else somebody was faster
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "revoked %d API keys of %s\n", len(keys), u.Email)
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "revoked %d API keys of %s\n", revoked, u.Email)
 	return err
 }

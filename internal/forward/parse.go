@@ -183,12 +183,12 @@ func (d *draft) read(node ast.Node) {
 	for _, member := range m.Values {
 		key := textOf(member.Key)
 		if seen[key] {
-			d.bad("%s is there twice", printable(key))
+			d.bad("the key%s is there twice", printable(key))
 			continue
 		}
 		seen[key] = true
 		if !d.set(key, member.Value) {
-			d.bad("unknown key %s; there are host, path, methods, allow, role, scope, fresh and audience", printable(key))
+			d.bad("unknown key%s; there are host, path, methods, allow, role, scope, fresh and audience", printable(key))
 		}
 	}
 	if !seen["path"] {
@@ -200,12 +200,12 @@ func (d *draft) read(node ast.Node) {
 	}
 }
 
-// printable returns a key as it may be repeated.
+// printable returns a key as it may be repeated behind a word, and nothing for one that may not.
 func printable(key string) string {
 	if regexp.MustCompile(`^[a-z_-]{1,16}$`).MatchString(key) {
-		return key
+		return " " + key
 	}
-	return "that is none of them"
+	return ""
 }
 
 // set takes in one member of the map. It says false when there is no such key.

@@ -60,7 +60,7 @@ func isSimple(raw string) bool {
 	return true
 }
 
-// maxPath is the longest path that is read. Some letters become eighteen by folding, and a path is folded before anybody is
+// maxPath is the longest path that is read if it must be decoded. Some letters become eighteen by folding, and a path is folded before anybody is
 // known.
 const maxPath = 8 << 10
 

@@ -54,7 +54,7 @@ func read(r *http.Request) (*request, error) {
 // readTarget finds method, host and target: in the headers of a proxy that sends its question to one path, or else in the
 // request line of one that puts that path before the client's.
 func (q *request) readTarget(r *http.Request) error {
-	if behind := strings.TrimPrefix(r.RequestURI, mount); strings.HasPrefix(behind, "/") {
+	if behind, ok := strings.CutPrefix(r.RequestURI, mount); ok && strings.HasPrefix(behind, "/") {
 		q.method, q.authority, q.target = r.Method, r.Host, behind
 		return nil
 	}

@@ -87,6 +87,7 @@ type state struct {
 	next     int64 // when it is to be asked for again
 	failures int   // in a row
 	err      error // of the last of them; nil without one
+	dark     bool  // no set serves, as that fetch found
 }
 
 // flight is a fetch that is under way.
@@ -298,6 +299,11 @@ func (r *Remote) join() (*flight, error) {
 			return f, nil
 		}
 		if r.flight.CompareAndSwap(nil, mine) {
+			if r.life.Err() != nil { // since; Close does not know of mine
+				r.flight.Store(nil)
+				close(mine.done)
+				return nil, ErrClosed
+			}
 			go r.fly(mine)
 			return mine, nil
 		}

@@ -30,6 +30,7 @@ func (r *Remote) fetch(was *state) *state {
 		if is.set == nil {
 			is.at = now // for due
 		}
+		is.dark = !is.serves(now)
 		r.errors.Add(1)
 		return &is
 	}
@@ -79,8 +80,8 @@ func (r *Remote) report(was, is *state) {
 	log := r.cfg.Logger
 	switch {
 	case r.life.Err() != nil:
-	case is.err != nil && was.err == nil && is.set == nil:
-		log.LogAttrs(context.Background(), slog.LevelError, "key set: not there: tokens are answered 503", slog.Any("error", is.err))
+	case is.dark && !was.dark:
+		log.LogAttrs(context.Background(), slog.LevelError, "key set: none serves: tokens are answered 503", slog.Any("error", is.err))
 	case is.err != nil && was.err == nil:
 		log.LogAttrs(context.Background(), slog.LevelWarn, "key set: not renewed: the last one serves", slog.Any("error", is.err),
 			slog.Duration("for", time.Duration(is.until-r.cfg.Now().UnixNano())))

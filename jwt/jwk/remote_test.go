@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -213,6 +215,38 @@ func TestRemoteOutage(t *testing.T) {
 	}
 	if n := elsewhere.asked.Load(); n != 0 {
 		t.Errorf("a redirect was followed %d times", n)
+	}
+}
+
+// TestRemoteLog has an outage that the last set does not outlive.
+func TestRemoteLog(t *testing.T) {
+	t.Parallel()
+	server, c := newKeyServer(t), newClock()
+	server.publishes(someKeys()[0])
+	var out bytes.Buffer
+	r := remote(t, server.URL, jwk.RemoteConfig{Now: c.now, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	found(t, r, "a")
+	server.says(says("<html>"))
+	for _, after := range []time.Duration{0, time.Hour, 24 * time.Hour, time.Hour} {
+		c.advance(after)
+		if err := r.Refresh(t.Context()); err == nil {
+			t.Fatal("a page is a key set")
+		}
+	}
+	server.publishes(someKeys()[0])
+	if err := r.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	var said []string
+	for line := range strings.Lines(out.String()) {
+		_, text, _ := strings.Cut(line, `msg="key set: `)
+		text, _, _ = strings.Cut(text, `"`)
+		said = append(said, text)
+	}
+	want := []string{"not renewed: the last one serves", "none serves: tokens are answered 503", "back"}
+	if !slices.Equal(said, want) {
+		t.Errorf("it said %q", said)
 	}
 }
 

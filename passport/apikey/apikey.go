@@ -24,8 +24,8 @@ type Record[U any] struct {
 	Used func()
 }
 
-// Load finds the record of a key by its id. False means that there is none, or no longer. It must take the same time, which of
-// the two. An error is a technical fault, but for a [problem.Error] with a 4xx status, which is the answer.
+// Load finds the record of a key by its id. False means that there is none, or no longer; it must take as
+// long as true does. An error is a technical fault, but for a [problem.Error] with a 4xx status, which is the answer.
 type Load[U any] func(ctx context.Context, id string) (r Record[U], ok bool, err error)
 
 // Options adjust [New]. The zero value takes the key from X-API-Key or from "Authorization: Bearer".
