@@ -88,6 +88,20 @@ func TestRequire(t *testing.T) {
 	}
 }
 
+// TestRequireKeepsItsList changes the lists that requirements were made of.
+func TestRequireKeepsItsList(t *testing.T) {
+	t.Parallel()
+	names := []string{"admin"}
+	nobody := &passport.Principal{ID: "u1", Roles: []string{"guest"}, Scopes: []string{"guest"}}
+	for _, r := range []passport.Requirement{passport.RequireRole(names...), passport.RequireScope(names...)} {
+		names[0] = "guest"
+		if err := r.Check(nobody, "", time.Now()); err == nil {
+			t.Error("a requirement changed with the list that it was made of")
+		}
+		names[0] = "admin"
+	}
+}
+
 // A guard that another one was made from stays as it was, and what both demand adds up.
 func TestRequireAddsUp(t *testing.T) {
 	t.Parallel()
